@@ -1,0 +1,217 @@
+"""The arithmetic between a trained model and a batch: predictions for a strategy, distinct rows for people.
+
+Arrays in, arrays out; models and features come as objects of their contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alcli.errors import ConfigError
+
+Arrays = Mapping[str, NDArray[Any]]
+Hashes = NDArray[np.uint64]
+Positions = NDArray[np.int64]
+_BLOCK = 512
+
+
+class FeatureSpace:
+    """The features of rows, from one `Feature` a kind.
+
+    Args:
+        parts: by kind, in the order of the matrix's columns.
+    """
+
+    def __init__(self, parts: Mapping[str, Any]) -> None:
+        self.parts = dict(parts)
+
+    def fit(self, columns: Mapping[str, list[Any]]) -> Self:
+        """Learn every kind from a sample's raw columns, by kind."""
+        for kind, part in self.parts.items():
+            part.fit(_plain(columns[kind]))
+        return self
+
+    def transform(self, columns: Mapping[str, list[Any]]) -> Any:
+        """(n, d) float32 array, or CSR matrix where a kind is sparse."""
+        return _beside([part.transform(_plain(columns[kind])) for kind, part in self.parts.items()])
+
+    def similar(self, columns: Mapping[str, list[Any]]) -> Any | None:
+        """(n, s) rows of length 1 whose products are cosines of likeness; None where no kind has such."""
+        blocks = [part.transform(_plain(columns[kind])) for kind, part in self.parts.items() if part.similar]
+        return _unit(_beside(blocks)) if blocks else None
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What all kinds learned, as `kind/name` arrays."""
+        return {
+            f"{kind}/{name}": array
+            for kind, part in self.parts.items()
+            for name, array in part.to_arrays().items()
+        }
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take back what `to_arrays` gave."""
+        for kind, part in self.parts.items():
+            prefix = f"{kind}/"
+            part.load_arrays(
+                {
+                    name.removeprefix(prefix): array
+                    for name, array in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )
+        return self
+
+
+def _plain(columns: list[Any]) -> list[Any]:
+    """Arrow strings as arrays of str; numbers as they are."""
+    return [c if isinstance(c, np.ndarray) else c.to_numpy(zero_copy_only=False) for c in columns]
+
+
+def _beside(blocks: list[Any]) -> Any:
+    if len(blocks) == 1:
+        return blocks[0]
+    if all(isinstance(block, np.ndarray) for block in blocks):
+        return np.hstack(blocks)
+    from scipy import sparse
+
+    return sparse.hstack(blocks, format="csr", dtype=np.float32)
+
+
+def _unit(rows: Any) -> Any:
+    if isinstance(rows, np.ndarray):
+        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        return (rows / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
+    from scipy import sparse
+
+    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1), dtype=np.float64)).ravel()
+    return sparse.csr_matrix(sparse.diags(1 / np.where(norms > 0, norms, 1)) @ rows, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What train made: features, model and committee, over the classes in their order."""
+
+    space: Any
+    model: Any
+    members: Sequence[Any]
+    classes: tuple[str, ...]
+    model_name: str
+
+    @classmethod
+    def of(cls, stored: Any, features: Any, models: Any) -> Self:
+        """What a model folder holds, brought to life by the registries of features and models."""
+        space = FeatureSpace({kind: features.build(kind) for kind in stored.kinds})
+        return cls(
+            space.load_arrays(stored.features),
+            models.build(stored.spec).load_arrays(stored.model),
+            [models.build(spec).load_arrays(arrays) for spec, arrays in stored.members],
+            tuple(stored.classes),
+            stored.spec["name"],
+        )
+
+    def evidence(self, columns: Any, needs: Collection[str]) -> dict[str, Any]:
+        """What a strategy needs of some rows: proba, votes, features, embedding.
+
+        Args:
+            columns: the rows' raw feature columns by kind.
+            needs: as the strategy declares them.
+
+        Raises:
+            ConfigError: the model cannot give what the strategy needs.
+        """
+        rows = self.space.transform(columns)
+        found: dict[str, Any] = {}
+        if "features" in needs:
+            found["features"] = rows
+        if "proba" in needs:
+            found["proba"] = self.model.predict_proba(rows)
+        if "votes" in needs:
+            found["votes"] = np.stack([member.predict_proba(rows) for member in self.members])
+        if "embedding" in needs:
+            found["embedding"] = self.model.embedding(rows)
+            if found["embedding"] is None:
+                raise ConfigError(
+                    f"the strategy needs a model with a last linear layer, and {self.model_name} has none",
+                    hint="use logistic_regression, or another strategy",
+                )
+        return found
+
+
+class Batch:
+    """Takes rows in the order in which they are wanted, and keeps those that are distinct.
+
+    A row is kept when its content is new, and when no kept or known row is nearer than `cap`.
+
+    Args:
+        known: contents of rows that were asked before.
+        known_units: their features, rows of length 1; None: likeness is not looked at.
+        cap: the highest cosine allowed; None: any.
+    """
+
+    def __init__(self, known: Hashes, known_units: Any | None, cap: float | None) -> None:
+        self._contents = np.unique(known)
+        self._cap = cap if known_units is not None else None
+        self._units = [known_units] if self._cap is not None and known_units.shape[0] else []
+        self.copies = 0
+        self.near = 0
+
+    def accept(self, content: Hashes, units: Any | None, limit: int) -> Positions:
+        """Positions of at most `limit` rows that are kept, in their order; these are known from now on."""
+        kept: list[int] = []
+        for start in range(0, len(content), _BLOCK):
+            if len(kept) >= limit:
+                break
+            block = np.arange(start, min(start + _BLOCK, len(content)))
+            block = self._new_content(block, content)
+            if self._cap is not None and len(block):
+                block = self._apart(block, units, limit - len(kept))
+            block = block[: limit - len(kept)]
+            self._contents = np.union1d(self._contents, content[block])
+            kept.extend(block.tolist())
+        return np.array(kept, dtype=np.int64)
+
+    def distinct(self, content: Hashes) -> Positions:
+        """Positions of the first row of each content that is not known yet, in order; nothing is kept."""
+        return self._new_content(np.arange(len(content)), content)
+
+    def _new_content(self, block: Positions, content: Hashes) -> Positions:
+        _, first = np.unique(content[block], return_index=True)
+        distinct = block[np.sort(first)]
+        new = distinct[~np.isin(content[distinct], self._contents)]
+        self.copies += len(block) - len(new)
+        return new
+
+    def _apart(self, block: Positions, units: Any, limit: int) -> Positions:
+        """Those rows of a block that are near neither to a known row nor to an earlier kept one."""
+        rows = units[block]
+        far = np.ones(len(block), dtype=np.bool_)
+        for known in self._units:
+            far &= highest_cosine(rows, known) <= self._cap
+        among = _dense(rows @ rows.T)
+        kept: list[int] = []
+        for row in np.flatnonzero(far):
+            if not kept or among[row, kept].max() <= self._cap:
+                kept.append(int(row))
+                if len(kept) == limit:
+                    break
+        self.near += int((~far).sum()) + int(far.sum()) - len(kept)
+        if kept:
+            self._units.append(rows[np.array(kept)])
+        return block[np.array(kept, dtype=np.int64)]
+
+
+def highest_cosine(rows: Any, known: Any) -> NDArray[np.float32]:
+    """(n,) the highest product of each row with any known row; both of length 1, dense or CSR."""
+    highest = np.full(rows.shape[0], -1.0, dtype=np.float32)
+    for start in range(0, known.shape[0], 4096):
+        np.maximum(highest, _dense((rows @ known[start : start + 4096].T).max(axis=1)).ravel(), out=highest)
+    return highest
+
+
+def _dense(matrix: Any) -> NDArray[np.float32]:
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.todense(), dtype=np.float32)

@@ -1,0 +1,132 @@
+"""Comma-separated values, as spreadsheets and pandas write them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from alcli.errors import DataError
+from alcli.formats import Format, Sheet
+from alcli.formats._cells import check_equal_lengths, header_names, named_table, read_utf8
+from alcli.tables.atomic import atomic_write
+
+_BLOCK_ROWS = 50_000
+_LARGEST_CELL = (1 << 31) - 1
+_INTRICATE = re.compile(rb'"|\n\r?\n|\r(?!\n)')
+_NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
+
+
+@dataclass(frozen=True)
+class Csv(Format):
+    """Comma-separated values: `,`, `;` or tab, UTF-8 (or UTF-16 with BOM, or Windows-1252 with a warning).
+
+    A file without quotes and blank lines has one reading only and goes through Arrow; any other goes
+    through the strict reader of the standard library, which also names the row where a file breaks. Rows
+    count as in a spreadsheet: the header is row 1, blank lines count but are no rows of the table.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".txt")
+
+    def read(self, path: Path) -> Sheet:
+        """All cells as they stand, blanks around them included; columns without a name are left out."""
+        data, warnings = read_utf8(path)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(data)
+        if not _INTRICATE.search(data) and not data.startswith((b"\n", b"\r")):
+            table = _read_plain(data, delimiter, path.name)
+            if table is not None:
+                return Sheet(table, np.arange(2, table.num_rows + 2), warnings=warnings)
+        table, row = _read_strictly(data, delimiter, path.name)
+        return Sheet(table, row, warnings=warnings)
+
+    def write(self, path: Path, columns: Mapping[str, Sequence[str]]) -> None:
+        """UTF-8, LF, quotes only where a cell needs them (RFC 4180); tabs where the name ends in .tsv."""
+        check_equal_lengths(columns)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+        quoted = [map(_quoted, (name, *cells)) for name, cells in columns.items()]
+        lines = (delimiter.join(cells) or '""' for cells in zip(*quoted, strict=True))
+        atomic_write(path, "".join(f"{line}\n" for line in lines))
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+
+
+def _delimiter(data: bytes) -> str:
+    """The sign that stands most often in the header, quoted parts aside."""
+    header = re.sub(rb'"[^"]*"', b"", data[: 1 << 20].lstrip()).splitlines()
+    line = header[0].decode() if header else ""
+    return max(",;\t", key=line.count)
+
+
+def _read_plain(data: bytes, delimiter: str, name: str) -> pa.Table | None:
+    """A file in which every line is a row and every delimiter ends a cell; None where a row is ragged."""
+    header = data[: data.find(b"\n")] if b"\n" in data else data
+    cells = header.decode().rstrip("\r").split(delimiter)
+    names = header_names(cells, f"{name}, row 1")
+    numbers = [str(number) for number in range(len(names))]
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(column_names=numbers, skip_rows=1),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char=False),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return named_table(names, table.columns)
+
+
+def _read_strictly(data: bytes, delimiter: str, name: str) -> tuple[pa.Table, NDArray[np.int64]]:
+    rows = _rows(data.decode(), delimiter, name)
+    place, header = next(rows, (1, []))
+    names = header_names(header, f"{name}, row {place}")
+    blocks: list[list[pa.Array]] = [[pa.array([], pa.string()) for _ in names]]
+    places: list[int] = []
+    while block := list(islice(rows, _BLOCK_ROWS)):
+        places += [place for place, _ in block]
+        _check_widths(block, len(names), name)
+        cells = zip(*(row for _, row in block), strict=True)
+        blocks.append([pa.array(column, pa.string()) for column in cells])
+    columns = [pa.chunked_array(chunks) for chunks in zip(*blocks, strict=True)]
+    return named_table(names, columns), np.array(places, dtype=np.int64)
+
+
+def _rows(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """(row as a spreadsheet counts it, cells) of every row that is not blank."""
+    csv.field_size_limit(_LARGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    place = 0
+    try:
+        for place, cells in enumerate(reader, start=1):
+            if cells:
+                yield place, cells
+    except csv.Error as error:
+        unclosed = "unexpected end of data" in str(error)
+        raise DataError(
+            "a quote is opened here and never closed" if unclosed else f"the quotes are wrong here: {error}",
+            where=f"{name}, row {place + 1}",
+            hint='a cell with quotes is written "like ""this"""',
+        ) from error
+
+
+def _check_widths(rows: Sequence[tuple[int, list[str]]], width: int, name: str) -> None:
+    for place, cells in rows:
+        if len(cells) != width:
+            raise DataError(
+                f"this row has {len(cells)} cells, the header has {width}",
+                where=f"{name}, row {place}",
+                hint="a cell that contains the delimiter or a line break needs quotes around it",
+            )

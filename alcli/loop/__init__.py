@@ -1,0 +1,85 @@
+"""The loop: one module a step. A step reads and writes a project's files and returns what it did in a `Result`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from alcli.config import Config
+from alcli.registry import STOPPING
+from alcli.stopping import Past, Verdict
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step did.
+
+    Attributes:
+        command: its name.
+        round: the round it worked in.
+        changed: False where everything was up to date.
+        counts: rows by what they are, for people and for scripts.
+        files: what was written, relative to the project.
+        warnings: what the user should know although it went well.
+        summary: sentences for people.
+        more: further keys of the JSON document.
+    """
+
+    command: str
+    round: int | None
+    changed: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
+    files: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    summary: Sequence[str] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Progress(Protocol):
+    """Is told how far a long step is."""
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """`done` rows of `total`, where that is known."""
+
+
+def silent(done: int, total: int | None) -> None:
+    """The progress that nobody watches."""
+
+
+def plural(count: int, word: str, words: str | None = None) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def judge(config: Config, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the configured stopping criteria say of the past: {verdict: go_on | stop, reason}.
+
+    Args:
+        config: its `stop` section names criteria of which any, or all, must hold.
+        history: as `alcli.project.history` reads it.
+    """
+    past = [
+        Past(
+            entry["round"],
+            entry["n_labels"],
+            entry["n_candidates"],
+            {name: (value[0], value[1], value[2]) for name, value in entry["metrics"].items()},
+        )
+        for entry in history
+    ]
+    if not past:
+        return {"verdict": "go_on", "reason": "no model is trained yet"}
+    either = [_ask(spec, past) for spec in config.stop.any]
+    every = [_ask(spec, past) for spec in config.stop.all]
+    saying_stop = [verdict for verdict in either if verdict.stop]
+    if every and all(verdict.stop for verdict in every):
+        saying_stop += every
+    shown = saying_stop or [*either, *every]
+    reason = "; ".join(verdict.reason for verdict in shown) or "no stopping criterion is configured"
+    return {"verdict": "stop" if saying_stop else "go_on", "reason": reason}
+
+
+def _ask(spec: Any, past: Sequence[Past]) -> Verdict:
+    verdict: Verdict = STOPPING.build(spec).judge(past)
+    return verdict

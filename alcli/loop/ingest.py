@@ -1,0 +1,230 @@
+"""`ingest`: take people's answers into the ledger, and rebuild the labeled set from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from alcli.errors import FileError
+from alcli.loop import Result, plural
+from alcli.project import LABELS, LEDGER, Project, Step
+from alcli.project.intake import Intake, Rules, all_rejected, checked_ledger, stage_ledger
+from alcli.project.ledger import LEDGER_SCHEMA, retract
+from alcli.project.pool import Pool
+from alcli.project.resolve import Resolution, resolve
+from alcli.project.selection import Asked, read_asked
+from alcli.project.splits import HELD_OUT, RESERVE, Splits
+from alcli.registry import FORMATS
+
+READS = ("task.classes", "labels")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How `ingest` is run.
+
+    Attributes:
+        rules: how the files are taken.
+        format: the name of their format; None: by their endings.
+        dry_run: report what would change and write nothing.
+        rejected: where to list rows that were not taken; None: rejected.csv beside the first file.
+        rebuild: resolve the ledger again even if nothing is new.
+        retract_source: take back all answers of this file.
+        retract_annotator: take back all answers of this annotator.
+    """
+
+    rules: Rules = Rules()
+    format: str | None = None
+    dry_run: bool = False
+    rejected: Path | None = None
+    rebuild: bool = False
+    retract_source: str | None = None
+    retract_annotator: str | None = None
+
+
+def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
+    """Add the files' new answers to the ledger; the same answers again change nothing.
+
+    Raises:
+        StateError: before seed.
+        DataError: a row that cannot be taken, with its place and reason; nothing is written then.
+    """
+    started = datetime.now(UTC)
+    round_ = project.newest
+    ledger = checked_ledger(project)
+    asked, splits = read_asked(project), Splits.read(project)
+    intake = _intake(project, options.rules, ledger, asked, splits, started)
+    for path in files:
+        intake.take(path, reader_of(path, options.format))
+    new_rows = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *intake.rows])
+    if options.retract_source or options.retract_annotator:
+        tombstones = retract(
+            intake.ledger, at=started, source=options.retract_source, annotator=options.retract_annotator
+        )
+        intake.counts["retracted"] = tombstones.num_rows
+        new_rows = pa.concat_tables([new_rows, tombstones.select(LEDGER_SCHEMA.names)])
+        intake.ledger = _with(intake.ledger, tombstones)
+    changed = bool(new_rows.num_rows) or options.rebuild or not (project.root / LABELS).exists()
+    resolution = resolve(intake.ledger, project.config.labels.resolve)
+    if changed and not options.dry_run:
+        step = Step(
+            "ingest",
+            settings=project.read_settings(READS),
+            config=project.config.digest(READS),
+            random_state=project.config.random_state,
+            inputs=intake.files,
+            outputs={},
+        )
+        with project.change() as change:
+            outputs, resolution = stage_ledger(
+                project, change, intake.ledger, new_rows, splits.split_of, asked.rounds
+            )
+            more = {"resolve": project.config.labels.resolve, "classes": list(intake.classes or ())}
+            entry = step.finished(outputs, _counts(intake, resolution, asked, splits), **more)
+            record = round_.replacing(entry)
+            change.record(record)
+        project.log(record, "ingest", started, new=new_rows.num_rows)
+    return _result(project, intake, resolution, asked, splits, options, files, changed=changed)
+
+
+def reader_of(path: Path, name: str | None) -> Any:
+    """The format of a label file, by its name or its ending.
+
+    Raises:
+        FileError: an ending that no format has.
+    """
+    if name is not None:
+        return FORMATS.build(name)
+    endings = {}
+    for format_name, member in FORMATS.members():
+        endings.update(dict.fromkeys(member.suffixes, format_name))
+    found = endings.get(path.suffix.lower())
+    if found is None:
+        raise FileError(
+            f"the ending {path.suffix!r} is of no known format",
+            where=str(path),
+            hint=f"known endings are {', '.join(sorted(endings))}; --format NAME forces one",
+        )
+    return FORMATS.build(found)
+
+
+def _intake(
+    project: Project, rules: Rules, ledger: pa.Table, asked: Asked, splits: Splits, at: datetime
+) -> Intake:
+    pool = Pool(project)
+    sealed = {id_: split for id_, split in splits.split_of.items() if split in (RESERVE, HELD_OUT)}
+    return Intake(
+        project,
+        rules,
+        ledger,
+        asked.rounds,
+        sealed,
+        lambda ids: _open_in_pool(pool, splits, ids),
+        known_classes(project, ledger),
+        project.newest.number,
+        at,
+        shown=pool.shown,
+    )
+
+
+def _open_in_pool(pool: Pool, splits: Splits, ids: Collection[str]) -> set[str]:
+    """Those ids that the pool has."""
+    return set(pool.take(ids).ids.to_pylist())
+
+
+def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
+    """The configured classes and those that standing labels have; None before there are any."""
+    configured = project.config.task.classes
+    found = sorted(set(resolve(ledger, "latest").labels["label"].to_pylist()))
+    if configured is None:
+        return tuple(found) or None
+    return (*configured, *(name for name in found if name not in configured))
+
+
+def _with(ledger: pa.Table, rows: pa.Table) -> pa.Table:
+    if "ingest" not in rows.column_names:
+        rows = rows.append_column("ingest", pa.repeat(pa.scalar(1 << 40, pa.int64()), rows.num_rows))
+    return pa.concat_tables([ledger, rows.select(ledger.column_names)])
+
+
+def _counts(intake: Intake, resolution: Resolution, asked: Asked, splits: Splits) -> dict[str, int]:
+    """Rows of the files, and where all asked rows stand now."""
+    status = Counter(resolution.rows["status"].to_pylist())
+    labeled = resolution.labels["id"].to_pylist()
+    in_validation = sum(splits.split_of.get(id_) == "validation" for id_ in labeled)
+    answered = dict(
+        zip(resolution.rows["id"].to_pylist(), resolution.rows["n_annotators"].to_pylist(), strict=True)
+    )
+    return {
+        **intake.counts,
+        "labeled": len(labeled) - in_validation,
+        "validation_labeled": in_validation,
+        "disputed": status["disputed"],
+        "skipped": status["skipped"],
+        "unsure": status["unsure"],
+        "pending": len(asked.pending(answered)),
+    }
+
+
+def _result(
+    project: Project,
+    intake: Intake,
+    resolution: Resolution,
+    asked: Asked,
+    splits: Splits,
+    options: Options,
+    files: Sequence[Path],
+    *,
+    changed: bool,
+) -> Result:
+    counts = _counts(intake, resolution, asked, splits)
+    written = (
+        [LABELS, LEDGER, f"{project.newest.folder}/round.json"] if changed and not options.dry_run else []
+    )
+    if intake.rejected and not options.dry_run:
+        target = options.rejected or files[0].parent / "rejected.csv"
+        FORMATS.build("csv").write(target, all_rejected(intake.rejected))
+        written.append(str(target))
+        intake.warnings.append(f"{plural(counts['rejected'], 'row')} not taken: see {target}")
+    return Result(
+        "ingest",
+        round=project.newest.number,
+        changed=changed and not options.dry_run,
+        counts=counts,
+        files=written,
+        warnings=intake.warnings,
+        summary=_summary(counts, resolution, dry_run=options.dry_run),
+        more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
+    )
+
+
+def _by_class(resolution: Resolution) -> dict[str, int]:
+    return dict(sorted(Counter(resolution.labels["label"].to_pylist()).items()))
+
+
+def _summary(counts: Mapping[str, int], resolution: Resolution, *, dry_run: bool) -> list[str]:
+    would = "would be " if dry_run else ""
+    known = f", {counts['known']:,} known already" if counts["known"] else ""
+    parts = [
+        (counts["changed"], "of them correct an earlier answer"),
+        (counts["ignored"], "ignored: never asked for"),
+        (counts["unrequested"], "taken though never asked for"),
+        (counts["pending_blank"], "still without a label"),
+        (counts.get("retracted", 0), f"{would}taken back"),
+    ]
+    lines = [
+        f"{plural(counts['new'], 'new answer')}{' (dry run: nothing is written)' if dry_run else ''}{known}."
+    ]
+    lines += [f"{count:,} {words}." for count, words in parts if count]
+    aside = [f"{counts[name]:,} {name}" for name in ("disputed", "skipped", "unsure") if counts[name]]
+    lines.append(
+        f"{plural(counts['labeled'], 'training label')}, {counts['validation_labeled']:,} validation labels, "
+        f"{counts['pending']:,} pending" + (f"; {', '.join(aside)}" if aside else "") + "."
+    )
+    return lines

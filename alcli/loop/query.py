@@ -1,0 +1,385 @@
+"""`query`: choose the batch that people label next, exactly as the batch contract promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alcli.engine import Batch, Trained
+from alcli.errors import ConfigError, StateError
+from alcli.loop import Result, plural
+from alcli.models import read_model
+from alcli.project import Project, Round, Step
+from alcli.project.columns import take
+from alcli.project.pool import Members, Pool, Rows
+from alcli.project.query_file import stage_query
+from alcli.project.scores import KeyOf, Ranked, Scores
+from alcli.project.selection import (
+    QUERY,
+    SELECTION,
+    Choice,
+    read_selection,
+    selection_table,
+    stage_selection,
+)
+from alcli.project.standing import Standing
+from alcli.registry import FEATURES, FORMATS, MODELS, STRATEGIES, split_spec
+from alcli.strategies import Candidates, Labeled, Strategy
+from alcli.tables.hashing import Hashes, salted
+
+READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
+_STEP = 3
+_WINDOW = 4
+
+
+def query(project: Project, more: int = 0) -> Result:
+    """Write the round's batch, or, with `more`, a further batch of that size from the same scores.
+
+    Raises:
+        StateError: nothing scored yet, or scored by another strategy.
+    """
+    started = datetime.now(UTC)
+    round_ = project.newest
+    done = round_.steps.get("query")
+    if done is not None and not more:
+        return _up_to_date(project, round_, done)
+    score = _scored_step(project, round_)
+    _refuse_later_parts(project)
+    standing = Standing.read(project)
+    picking = _Picking(project, round_, standing)
+    size = more or project.config.query.batch_size
+    choices = picking.choose(size)
+    if done is not None:
+        return _add(project, round_, done, choices, picking, size, started)
+    counts = {
+        "asked": len(choices),
+        "candidates": picking.n_candidates,
+        "explore": sum(choice.reason == "explore" for choice in choices),
+    }
+    step = Step(
+        "query",
+        settings=project.read_settings(READS),
+        config=project.config.digest(READS),
+        random_state=project.config.random_state,
+        inputs={"pool": score.inputs["pool"], **score.outputs},
+        outputs={},
+    )
+    folder = round_.folder
+    if not choices:
+        return Result(
+            "query",
+            round_.number,
+            changed=False,
+            counts=counts,
+            summary=["Nothing left to ask: no candidate is left."],
+        )
+    with project.change() as change:
+        outputs = stage_selection(change, folder, selection_table(choices))
+        outputs |= _stage_file(project, round_, change, f"{folder}/{QUERY}", [c.id for c in choices])
+        changed = round_.with_step(step.finished(outputs, counts))
+        change.record(changed)
+    project.log(changed, "query", started)
+    return Result(
+        "query",
+        round=round_.number,
+        changed=True,
+        counts=counts,
+        files=[*outputs, f"{folder}/round.json"],
+        warnings=picking.warnings(size, len(choices)),
+        summary=[f"Give {folder}/{QUERY} to people: {plural(len(choices), 'row')} to label."],
+    )
+
+
+def release(project: Project) -> Result:
+    """Give all rows back that people have not answered: they become candidates again."""
+    started = datetime.now(UTC)
+    standing = Standing.read(project)
+    pending = standing.pending - set(_sealed_asked(standing))
+    rounds = [r for r in project.rounds if _batch_step(r) is not None]
+    released: dict[int, list[str]] = {}
+    for id_ in sorted(pending):
+        released.setdefault(standing.asked.rounds[id_], []).append(id_)
+    if not released:
+        return Result(
+            "query",
+            project.newest.number,
+            changed=False,
+            counts={"released": 0},
+            summary=["No row is pending."],
+        )
+    with project.change() as change:
+        for round_ in rounds:
+            step = _batch_step(round_)
+            if step is not None and round_.number in released:
+                ids = sorted({*step.more.get("released", ()), *released[round_.number]})
+                change.record(round_.replacing(step.finished(step.outputs, step.counts, released=ids)))
+    project.log(project.newest, "query --release", started, released=len(pending))
+    return Result(
+        "query",
+        project.newest.number,
+        changed=True,
+        counts={"released": len(pending)},
+        files=[f"{round_.folder}/round.json" for round_ in rounds if round_.number in released],
+        summary=[
+            f"{plural(len(pending), 'pending row')} given back; a late answer to one is still taken.",
+        ],
+    )
+
+
+def _sealed_asked(standing: Standing) -> list[str]:
+    """Validation rows stay with people: no other row may take their place."""
+    return [id_ for id_, reason in standing.asked.reason.items() if reason == "validation"]
+
+
+def _batch_step(round_: Round) -> Step | None:
+    return round_.steps.get("query") or round_.steps.get("seed")
+
+
+def _scored_step(project: Project, round_: Round) -> Step:
+    if "train" not in round_.steps:
+        raise StateError("no model is trained yet", where=round_.folder, hint="run `alcli train` first")
+    if "score" not in round_.steps:
+        raise StateError("the pool is not scored yet", where=round_.folder, hint="run `alcli score` first")
+    score = round_.steps["score"]
+    made_by, wanted = score.more["strategy"], project.config.value("query.strategy")
+    if split_spec(made_by) != split_spec(wanted):
+        raise StateError(
+            f"the scores were made by {_spec_name(made_by)}, the config says {_spec_name(wanted)}",
+            where=project.source.where("query.strategy"),
+            hint="run `alcli score` again",
+        )
+    project.check(score)
+    if Pool(project).file.sha256 != score.inputs["pool"].sha256:
+        raise StateError(
+            "the pool has changed since it was scored",
+            where=project.config.pool,
+            hint="run `alcli score` again",
+        )
+    return score
+
+
+def _spec_name(spec: Any) -> str:
+    name, parameters = split_spec(spec)
+    return f"{name} {parameters}" if parameters else name
+
+
+def _refuse_later_parts(project: Project) -> None:
+    config = project.config.query
+    for key, value in (
+        ("diversity", config.diversity),
+        ("quotas", config.quotas),
+        ("overlap", config.overlap),
+    ):
+        if value:
+            raise ConfigError(
+                f"query.{key} is not available in this version of alcli",
+                where=project.source.where(f"query.{key}"),
+                hint="remove it",
+            )
+
+
+def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
+    folder = round_.folder
+    project.check(step, f"{folder}/{SELECTION}")
+    missing = [name for name in step.outputs if name.endswith(".csv") and not (project.root / name).exists()]
+    if missing:
+        ids = read_selection(project, folder).column("id").to_pylist()
+        with project.change() as change:
+            for name in missing:
+                first = step.more.get("batches", {}).get(name, 0)
+                _stage_file(
+                    project, round_, change, name, ids[first : first + (step.outputs[name].rows or 0)]
+                )
+    return Result(
+        "query",
+        round=round_.number,
+        changed=bool(missing),
+        counts=step.counts,
+        files=missing,
+        summary=[
+            f"Up to date: the batch stands in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}.",
+            "--more N asks further rows from the same scores; new labels and `alcli train` open the next round.",
+        ],
+    )
+
+
+def _add(
+    project: Project,
+    round_: Round,
+    done: Step,
+    choices: list[Choice],
+    picking: _Picking,
+    size: int,
+    started: datetime,
+) -> Result:
+    """Append a further batch to the round's selection; it gets a file of its own for people."""
+    folder = round_.folder
+    batches: dict[str, int] = dict(done.more.get("batches", {f"{folder}/{QUERY}": 0}))
+    name = f"{folder}/query-{len(batches) + 1}.csv"
+    before = read_selection(project, folder)
+    counts = {**done.counts, "asked": before.num_rows + len(choices), "candidates": picking.n_candidates}
+    if not choices:
+        return Result("query", round_.number, changed=False, counts=counts, summary=["Nothing left to ask."])
+    with project.change() as change:
+        table = pa.concat_tables([before, selection_table(choices, before.num_rows + 1)])
+        outputs = {**done.outputs, **stage_selection(change, folder, table)}
+        new = [choice.id for choice in choices]
+        outputs |= _stage_file(project, round_, change, name, new)
+        given_back = sorted(set(done.more.get("released", ())) - set(new))
+        batches[name] = before.num_rows
+        step = done.finished(outputs, counts, batches=batches, released=given_back)
+        changed = round_.replacing(step)
+        change.record(changed)
+    project.log(changed, "query --more", started)
+    return Result(
+        "query",
+        round=round_.number,
+        changed=True,
+        counts={**counts, "added": len(choices)},
+        files=[name, f"{folder}/{SELECTION}", f"{folder}/round.json"],
+        warnings=picking.warnings(size, len(choices)),
+        summary=[f"Give {name} to people: {plural(len(choices), 'further row')} to label."],
+    )
+
+
+def _stage_file(
+    project: Project, round_: Round, change: Any, name: str, ids: Sequence[str]
+) -> dict[str, Any]:
+    extra: Mapping[str, Sequence[str]] = {}
+    if project.config.query.show_prediction:
+        extra = {"prediction": _predictions(project, round_, ids)}
+    return stage_query(project, change, name, ids, FORMATS.build("csv"), extra)
+
+
+def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[str]:
+    wanted, found = pa.array(ids, pa.string()), {}
+    for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):
+        with pq.ParquetFile(path) as part:
+            for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
+                rows = batch.filter(pa.compute.is_in(batch.column("id"), value_set=wanted)).to_pydict()
+                found.update(zip(rows["id"], rows["prediction"], strict=True))
+    return [found.get(id_, "") for id_ in ids]
+
+
+class _Picking:
+    """Chooses a batch: first the random share, then the strategy's rows, all distinct."""
+
+    def __init__(self, project: Project, round_: Round, standing: Standing) -> None:
+        self.config = project.config
+        self.round = round_
+        self.scores = project.root / round_.folder / "scores"
+        self.pool = Pool(project)
+        self.pool.check_columns()
+        self.strategy: Strategy = STRATEGIES.build(self.config.query.strategy)
+        self.strategy_name = split_spec(self.config.query.strategy)[0]
+        self.trained = _trained(project, round_)
+        self.standing = standing
+        self.closed = set(standing.closed)
+        self.n_candidates = 0
+        known = self.pool.take(self.closed, self.config.features)
+        self.batch = Batch(known.content(), self._units(known), self.config.query.max_similarity)
+
+    def choose(self, size: int) -> list[Choice]:
+        """`size` rows, fewer only where the distinct candidates run out."""
+        n_explore = round(size * self.config.query.explore)
+        explored = self._pick(n_explore, self._at_random)
+        self.closed |= {choice.id for choice in explored}
+        by_strategy = self._by_score if self.strategy.kind == "score" else self._as_a_set
+        return [*self._pick(size - n_explore, by_strategy), *explored]
+
+    def warnings(self, size: int, found: int) -> list[str]:
+        """Why there are fewer rows than were asked for."""
+        if found == size:
+            return []
+        return [
+            f"only {found:,} of {size:,} rows: no more distinct candidates "
+            f"({self.batch.copies:,} copies, {self.batch.near:,} too similar by query.max_similarity)"
+        ]
+
+    def _pick(self, size: int, look: Callable[[int, int], tuple[list[Choice], Ranked]]) -> list[Choice]:
+        """Choices from the top of a ranking, looking further down it while copies leave too few."""
+        chosen: list[Choice] = []
+        width = _WINDOW * size
+        while len(chosen) < size:
+            found, ranked = look(width, size - len(chosen))
+            self.n_candidates = max(self.n_candidates, ranked.n_candidates)
+            chosen += found
+            if len(ranked) == ranked.n_candidates:
+                break
+            self.closed |= set(ranked.ids.to_pylist())  # each is chosen now, or a copy, or too near
+            width *= 4
+        return chosen
+
+    def _at_random(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
+        ranked = self._top(width, lambda hashes: salted(self._keys(hashes), "explore"), by_score=False)
+        rows = self._rows(ranked)
+        kept = self.batch.accept(rows.content(), self._units(rows), size)
+        return [Choice(id_, "random_sampling", "explore") for id_ in take(rows.ids, kept).to_pylist()], ranked
+
+    def _by_score(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
+        ranked = self._top(width, self._keys, by_score=True)
+        rows = self._rows(ranked)
+        kept = self.batch.accept(rows.content(), self._units(rows), size)
+        ids, score = take(rows.ids, kept).to_pylist(), ranked.score[kept].tolist()
+        choices = [
+            Choice(id_, self.strategy_name, "strategy", value) for id_, value in zip(ids, score, strict=True)
+        ]
+        return choices, ranked
+
+    def _as_a_set(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
+        """The strategy chooses among distinct rows of a random shortlist."""
+        width = max(width, self.config.query.shortlist or 10 * size)
+        ranked = self._top(width, self._keys, by_score=False)
+        rows = self._rows(ranked)
+        rows = rows.take(self.batch.distinct(rows.content()))
+        keys = rows.keys(self.config.random_state, self.round.number)
+        rows = rows.take(np.argsort(keys, kind="stable"))
+        evidence = self.trained.evidence(rows.features, self.strategy.needs)
+        candidates = Candidates(key=np.sort(keys), labeled=self._labeled(), **evidence)
+        rng = np.random.default_rng([self.config.random_state, self.round.number, _STEP])
+        wanted = self.strategy.select(candidates, size, rng)
+        rows = rows.take(wanted)
+        kept = self.batch.accept(rows.content(), self._units(rows), size)
+        return [
+            Choice(id_, self.strategy_name, "strategy") for id_ in take(rows.ids, kept).to_pylist()
+        ], ranked
+
+    def _top(self, width: int, key_of: KeyOf, *, by_score: bool) -> Ranked:
+        closed = Members(pa.array(sorted(self.closed), pa.string()))
+        return Scores(self.scores, closed).top(width, key_of, by_score=by_score)
+
+    def _keys(self, hashes: Hashes) -> Hashes:
+        return salted(hashes, self.config.random_state, self.round.number)
+
+    def _rows(self, ranked: Ranked) -> Rows:
+        """The ranked rows' features, in the order of their ranks."""
+        ids = ranked.ids.to_pylist()
+        rows = self.pool.take(ids, self.config.features)
+        at = {id_: n for n, id_ in enumerate(rows.ids.to_pylist())}
+        return rows.take(np.array([at[id_] for id_ in ids], dtype=np.int64))
+
+    def _units(self, rows: Rows) -> Any | None:
+        if self.config.query.max_similarity is None:
+            return None
+        return self.trained.space.similar(rows.features)
+
+    def _labeled(self) -> Labeled | None:
+        """The training rows, where the strategy looks at them."""
+        if "labeled" not in self.strategy.needs:
+            return None
+        label_of = self.standing.labels
+        rows = self.pool.take(label_of, self.config.features)
+        number = {name: n for n, name in enumerate(self.trained.classes)}
+        y = np.array([number[label_of[id_]] for id_ in rows.ids.to_pylist()], dtype=np.int64)
+        return Labeled(self.trained.space.transform(rows.features), y)
+
+
+def _trained(project: Project, round_: Round) -> Trained:
+    target = f"{round_.folder}/model"
+    stored = read_model(project.root / target, round_.steps["train"].outputs[target].sha256, target)
+    return Trained.of(stored, FEATURES, MODELS)

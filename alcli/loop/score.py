@@ -1,0 +1,221 @@
+"""`score`: stream the pool through features, model and strategy; memory does not grow with the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alcli.engine import Trained
+from alcli.errors import ConfigError, StateError
+from alcli.loop import Progress, Result, plural, silent
+from alcli.models import read_model
+from alcli.project import SPLITS, File, Project, Round, Step
+from alcli.project.pool import Pool, Rows
+from alcli.project.splits import Splits
+from alcli.registry import FEATURES, MODELS, STRATEGIES, split_spec
+from alcli.strategies import Candidates
+
+READS = ("id", "features", "query.strategy", "random_state")
+PART_ROWS = 1 << 20
+
+
+def score(project: Project, progress: Progress = silent) -> Result:
+    """Write prediction and score of every row that is not sealed to `rounds/NNN/scores/`.
+
+    Raises:
+        StateError: nothing trained yet, or not what the strategy needs.
+        DataError: a pool that cannot be used, with the row.
+    """
+    started = datetime.now(UTC)
+    round_ = project.newest
+    train = trained_step(round_)
+    config, pool = project.config, Pool(project)
+    step = Step(
+        "score",
+        settings=project.read_settings(("pool", *READS)),
+        config=config.digest(READS),
+        random_state=config.random_state,
+        inputs={
+            "pool": pool.file,
+            f"{round_.folder}/model": train.outputs[f"{round_.folder}/model"],
+            SPLITS: project.rounds[0].steps["seed"].outputs[SPLITS],
+        },
+        outputs={},
+    )
+    done = round_.steps.get("score")
+    if done is not None and ("query" in round_.steps or done.same_work(step)):
+        return _up_to_date(project, round_, done)
+    pool.check_columns()
+    strategy = STRATEGIES.build(config.query.strategy)
+    trained = load(project, round_, train)
+    if "votes" in strategy.needs and not trained.members:
+        name = split_spec(config.query.strategy)[0]
+        raise StateError(
+            f"the strategy {name!r} needs a committee's votes, and this round's model has no committee",
+            where=f"{round_.folder}/model",
+            hint="run `alcli train` again with this strategy",
+        )
+    scoring = _Scoring(project, pool, trained, strategy, round_.number, progress)
+    target = f"{round_.folder}/scores"
+    with project.change() as change:
+        parts = scoring.write(change.folder(target))
+        outputs = {f"{target}/{name}": change.file(f"{target}/{name}", rows) for name, rows in parts.items()}
+        counts = {"scored": sum(parts.values()), "sealed": scoring.n_sealed}
+        inputs = {**step.inputs, "pool": File(pool.file.sha256, scoring.n_rows)}
+        more = {"strategy": config.value("query.strategy"), "classes": list(trained.classes)}
+        finished = Step(
+            step.name, step.settings, step.config, step.random_state, inputs, outputs, counts, more
+        )
+        changed = round_.with_step(finished, drop=("query",))
+        change.record(changed)
+    project.log(changed, "score", started)
+    return Result(
+        "score",
+        round=round_.number,
+        changed=True,
+        counts=counts,
+        files=[*outputs, f"{round_.folder}/round.json"],
+        summary=[f"Scored {plural(counts['scored'], 'row')} by {split_spec(config.query.strategy)[0]}."],
+    )
+
+
+def trained_step(round_: Round) -> Step:
+    """The newest round's training.
+
+    Raises:
+        StateError: it has none.
+    """
+    if "train" not in round_.steps:
+        raise StateError("no model is trained yet", where=round_.folder, hint="run `alcli train` first")
+    return round_.steps["train"]
+
+
+def load(project: Project, round_: Round, train: Step) -> Trained:
+    """The round's model, its files checked."""
+    target = f"{round_.folder}/model"
+    stored = read_model(project.root / target, train.outputs[target].sha256, target)
+    if stored.kinds != project.config.features.by_kind:
+        raise ConfigError(
+            "the features are not those that the model was trained on",
+            where=project.source.where("features"),
+            hint="run `alcli train` again",
+        )
+    return Trained.of(stored, FEATURES, MODELS)
+
+
+def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
+    project.check(step)
+    note = "Up to date: pool, model and strategy are those that these scores were made with."
+    if "query" in round_.steps:
+        note = f"Up to date: {round_.folder} has its query; new labels and `alcli train` open the next round."
+    return Result("score", round=round_.number, changed=False, counts=step.counts, summary=[note])
+
+
+class _Scoring:
+    """One pass over the pool."""
+
+    def __init__(
+        self, project: Project, pool: Pool, trained: Trained, strategy: Any, round_: int, progress: Progress
+    ) -> None:
+        self.project = project
+        self.pool = pool
+        self.trained = trained
+        self.strategy = strategy
+        self.round = round_
+        self.progress = progress
+        self.splits = Splits.read(project)
+        self.classes = pa.array(trained.classes, pa.string())
+        self.schema = pa.schema(
+            [
+                ("id", pa.string()),
+                ("score", pa.float32()),
+                ("prediction", pa.string()),
+                ("confidence", pa.float32()),
+                ("proba", pa.list_(pa.float32(), len(trained.classes))),
+            ]
+        )
+        self.n_rows = 0
+        self.n_sealed = 0
+
+    def write(self, folder: Path) -> dict[str, int]:
+        """Write `part-*.parquet` into a folder; returns each part's number of rows."""
+        parts: dict[str, int] = {}
+        writer, room = None, 0
+        try:
+            for table in self._scored():
+                if writer is None or table.num_rows > room:
+                    if writer is not None:
+                        writer.close()
+                    name = f"part-{len(parts):05d}.parquet"
+                    parts[name], room = 0, PART_ROWS
+                    writer = self._writer(folder / name)
+                writer.write_table(table)
+                parts[name] += table.num_rows
+                room -= table.num_rows
+            if writer is None:
+                self._writer(folder / "part-00000.parquet").close()
+                parts["part-00000.parquet"] = 0
+        finally:
+            if writer is not None:
+                writer.close()
+        return parts
+
+    def _writer(self, path: Path) -> pq.ParquetWriter:
+        return pq.ParquetWriter(
+            path,
+            self.schema,
+            use_dictionary=["prediction"],
+            write_statistics=["score"],
+            compression="zstd",
+            compression_level=1,
+        )
+
+    def _scored(self) -> Iterator[pa.Table]:
+        """Tables of about a row group each."""
+        held: list[pa.RecordBatch] = []
+        for rows in self.pool.rows(self.project.config.features, unique=True):
+            self.n_rows += len(rows)
+            open_rows = self._open(rows)
+            if len(open_rows):
+                held.append(self._batch(open_rows))
+            self.progress(self.n_rows, self.pool.n_rows)
+            if sum(batch.num_rows for batch in held) >= 1 << 16:
+                yield pa.Table.from_batches(held)
+                held = []
+        if held:
+            yield pa.Table.from_batches(held)
+
+    def _open(self, rows: Rows) -> Rows:
+        """The rows that may be scored: neither sealed, nor a copy of a sealed row under another id."""
+        content = rows.content()
+        self.splits.check_content(rows, content)
+        sealed = self.splits.find_sealed(rows, content)
+        self.n_sealed += int(sealed.sum())
+        return rows.take(~sealed) if sealed.any() else rows
+
+    def _batch(self, rows: Rows) -> pa.RecordBatch:
+        needs = self.strategy.needs
+        evidence = self.trained.evidence(
+            rows.features, {"proba", *needs} if self.strategy.kind == "score" else {"proba"}
+        )
+        proba = evidence["proba"]
+        best = proba.argmax(axis=1)
+        score = pa.nulls(len(rows), pa.float32())
+        if self.strategy.kind == "score":
+            given = {need: evidence[need] for need in needs}
+            keys = rows.keys(self.project.config.random_state, self.round)
+            score = pa.array(self.strategy.score(Candidates(key=keys, **given)), pa.float32())
+        columns = [
+            rows.ids,
+            score,
+            self.classes.take(pa.array(best)),
+            pa.array(proba[np.arange(len(best)), best]),
+            pa.FixedSizeListArray.from_arrays(pa.array(proba.ravel()), proba.shape[1]),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)

@@ -1,0 +1,377 @@
+"""`train`: fit the model on the labels so far, and measure it on the validation set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from alcli.config import Config
+from alcli.engine import FeatureSpace, Trained
+from alcli.errors import ConfigError, DataError, StateError
+from alcli.loop import Result, judge, plural
+from alcli.metrics import Estimate, Metrics, evaluate, paired_change
+from alcli.models import Stored, digest_of, read_model, write_model
+from alcli.project import LABELS, SPLITS, File, Project, Round, Step
+from alcli.project.history import read_history
+from alcli.project.pool import Pool, Rows, isin_sorted
+from alcli.project.sample import lowest
+from alcli.project.splits import Splits
+from alcli.registry import FEATURES, MODELS, STRATEGIES
+
+READS = ("id", "features", "task", "model", "random_state")
+SAMPLE = 20_000
+_STEP = 1
+
+
+def train(project: Project) -> Result:
+    """Fit, measure and store a model in the newest round, or in a new one where that has its query.
+
+    Raises:
+        StateError: no labels yet.
+        DataError: labels that nothing can be learned from, with the reason.
+    """
+    started = datetime.now(UTC)
+    newest = project.newest
+    answers = _checked_labels(project)
+    config = project.config
+    votes = "votes" in STRATEGIES.build(config.query.strategy).needs
+    pool = Pool(project)
+    step = Step(
+        "train",
+        settings=project.read_settings(("pool", "query.strategy", *_reads(votes=votes))),
+        config=config.digest(_reads(votes=votes)),
+        random_state=config.random_state,
+        inputs={
+            LABELS: answers,
+            SPLITS: project.rounds[0].steps["seed"].outputs[SPLITS],
+        },
+        outputs={},
+    )
+    done = newest.steps.get("train")
+    if done is not None and done.same_work(step):
+        return _up_to_date(project, newest, done)
+    round_ = newest if "query" not in newest.steps and newest.number > 0 else Round(newest.number + 1)
+    return _Training(project, pool, round_, step, votes=votes).run(started)
+
+
+def _reads(*, votes: bool) -> tuple[str, ...]:
+    return (*READS, "committee") if votes else READS
+
+
+def _checked_labels(project: Project) -> File:
+    """The labels' manifest entry, from the newest ingest."""
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    if not steps:
+        raise StateError(
+            "there are no labels yet",
+            where=LABELS,
+            hint=f"label {project.rounds[0].folder}/query.csv, then `alcli ingest` it",
+        )
+    step = steps[-1]
+    if step.more["resolve"] != project.config.labels.resolve:
+        raise StateError(
+            f"labels.parquet was resolved by {step.more['resolve']!r}, the config says "
+            f"{project.config.labels.resolve!r}",
+            where=project.source.where("labels.resolve"),
+            hint="run `alcli ingest --rebuild`",
+        )
+    project.check(step, LABELS)
+    return step.outputs[LABELS]
+
+
+def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
+    project.check(step, f"{round_.folder}/metrics.json")
+    report = json.loads((project.root / round_.folder / "metrics.json").read_text(encoding="utf-8"))
+    return Result(
+        "train",
+        round=round_.number,
+        changed=False,
+        counts=step.counts,
+        summary=["Up to date: labels and model settings are those that this model was trained on."],
+        more={"metrics": report["metrics"], "stop": report["stop"]},
+    )
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Labeled rows, sorted by id, and their class numbers."""
+
+    rows: Rows
+    y: NDArray[np.int64]
+
+
+class _Training:
+    """One training: its parts share the project, the pool and the round."""
+
+    def __init__(self, project: Project, pool: Pool, round_: Round, step: Step, *, votes: bool) -> None:
+        self.project = project
+        self.pool = pool
+        self.round = round_
+        self.step = step
+        self.votes = votes
+        self.warnings: list[str] = []
+        self.splits = Splits.read(project)
+        # a StateError says what to do when nobody has answered yet; so a table there is
+        self.labels = pq.read_table(project.root / LABELS)
+        self.classes = _classes(project.config, self.labels)
+
+    def run(self, started: datetime) -> Result:
+        project, round_ = self.project, self.round
+        data, validation = self._load()
+        trained, arrays = self._fit(data)
+        metrics, change = self._measure(trained, validation)
+        counts = {
+            "labeled": len(data.rows),
+            "validation_labeled": len(validation.rows),
+            "classes": len(self.classes),
+        }
+        with project.change() as staged:
+            folder = staged.folder(f"{round_.folder}/model")
+            write_model(folder, arrays)
+            report = self._report(metrics, change, counts)
+            staged.write(
+                f"{round_.folder}/metrics.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+            )
+            staged.remove(f"{round_.folder}/scores")
+            outputs = {
+                f"{round_.folder}/model": File(arrays.digest, len(data.rows)),
+                f"{round_.folder}/metrics.json": staged.file(f"{round_.folder}/metrics.json"),
+            }
+            step = self.step.finished(outputs, counts, classes=list(self.classes), votes=self.votes)
+            done = round_.with_step(step, drop=("score", "query"))
+            staged.record(done)
+        project.log(done, "train", started)
+        return Result(
+            "train",
+            round=round_.number,
+            changed=True,
+            counts=counts,
+            files=[f"{round_.folder}/{name}" for name in ("model/", "metrics.json", "round.json")],
+            warnings=self.warnings,
+            summary=[f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}."],
+            more={"metrics": report["metrics"], "change": report["change"], "stop": report["stop"]},
+        )
+
+    def _load(self) -> tuple[_Data, _Data]:
+        """Training and validation rows with their features; checks leaks, changes and losses on the way."""
+        ids = self.labels.column("id").to_pylist()
+        rows = self.pool.take(ids, self.project.config.features)
+        if len(rows) < len(ids):
+            self._name_lost(ids, rows)
+        content = rows.content()
+        self.splits.check_content(rows, content)
+        label_of = dict(zip(ids, self.labels.column("label").to_pylist(), strict=True))
+        number = {name: n for n, name in enumerate(self.classes)}
+        y = np.array([number[label_of[id_]] for id_ in rows.ids.to_pylist()], dtype=np.int64)
+        in_validation = pc.is_in(rows.ids, value_set=self.splits.ids("validation")).to_numpy(
+            zero_copy_only=False
+        )
+        self._refuse_leaks(rows, content, in_validation)
+        train, validation = np.flatnonzero(~in_validation), np.flatnonzero(in_validation)
+        if not len(train):
+            raise DataError(
+                "there are no training labels, only validation ones"
+                if len(validation)
+                else "no row has a label",
+                where=LABELS,
+                hint="ingest answers to seed rows too",
+            )
+        self._warn_about_classes(y[train], y[validation])
+        return _Data(rows.take(train), y[train]), _Data(rows.take(validation), y[validation])
+
+    def _name_lost(self, ids: Sequence[str], rows: Rows) -> None:
+        lost = sorted(set(ids) - set(rows.ids.to_pylist()))
+        self.warnings.append(
+            f"{plural(len(lost), 'labeled row is', 'labeled rows are')} no longer in the pool "
+            f"(first: {lost[0]!r}): kept in labels.parquet, not trained on"
+        )
+
+    def _refuse_leaks(self, rows: Rows, content: Any, in_validation: NDArray[np.bool_]) -> None:
+        leaks = np.flatnonzero(self.splits.find_sealed(rows, content) & ~in_validation)
+        if len(leaks):
+            name = rows.ids[int(leaks[0])].as_py()
+            raise DataError(
+                f"the labeled row {name!r} belongs to the sealed rows, or is a copy of one",
+                where=LABELS,
+                hint="undo the file that brought it: `alcli ingest --retract SOURCE`",
+            )
+
+    def _warn_about_classes(self, y: NDArray[np.int64], y_validation: NDArray[np.int64]) -> None:
+        counts = np.bincount(y, minlength=len(self.classes))
+        seen = [self.classes[n] for n in np.flatnonzero(counts)]
+        if len(seen) == 1:
+            self.warnings.append(
+                f"all {plural(len(y), 'label')} are {seen[0]!r}: the model knows no other class yet, "
+                "and cannot tell which rows would teach it most"
+            )
+        elif single := [self.classes[n] for n in np.flatnonzero(counts == 1)]:
+            self.warnings.append(f"only one label of {_names(single)}: the model hardly knows {_it(single)}")
+        unseen = [self.classes[n] for n in np.unique(y_validation) if not counts[n]]
+        if unseen:
+            self.warnings.append(
+                f"no training label of {_names(unseen)}, though validation has some: "
+                f"the model gives {_it(unseen)} probability 0"
+            )
+
+    def _fit(self, data: _Data) -> tuple[Trained, Stored]:
+        config = self.project.config
+        space = self._space()
+        rows = space.transform(data.rows.features)
+        rng = np.random.default_rng([config.random_state, self.round.number, _STEP])
+        model = MODELS.build(config.model.spec)
+        fit_model(config.model.name, model, rows, data.y, len(self.classes), rng)
+        members = self._committee(rows, data.y, rng) if self.votes else []
+        made_from = {
+            "labels": self.step.inputs[LABELS].sha256,
+            "splits": self.step.inputs[SPLITS].sha256,
+            "pool": self.pool.file.sha256,
+            "config": self.step.config,
+            "random_state": config.random_state,
+            "round": self.round.number,
+        }
+        stored = Stored(
+            digest=digest_of(made_from),
+            spec=config.model.spec,
+            model=model.to_arrays(),
+            classes=self.classes,
+            kinds=config.features.by_kind,
+            features=space.to_arrays(),
+            members=[(spec, member.to_arrays()) for spec, member in members],
+        )
+        trained = Trained(space, model, [member for _, member in members], self.classes, config.model.name)
+        return trained, stored
+
+    def _space(self) -> FeatureSpace:
+        """The features as an earlier round fitted them; fitted now where none did, or their columns changed."""
+        config = self.project.config
+        for round_ in reversed(self.project.rounds):
+            if "train" in round_.steps:
+                stored = self._stored(round_)
+                if stored.kinds == config.features.by_kind:
+                    return Trained.of(stored, FEATURES, MODELS).space
+        ids = lowest(self.pool.rows(), SAMPLE, config.random_state, 0)
+        sample = self.pool.take(ids, config.features)
+        content = sample.content()
+        sample = sample.take(~self.splits.find_sealed(sample, content))
+        sample = sample.take(np.argsort(sample.keys(config.random_state, 0), kind="stable"))
+        space = FeatureSpace({kind: FEATURES.build(kind) for kind in config.features.by_kind})
+        return space.fit(sample.features)
+
+    def _stored(self, round_: Round) -> Stored:
+        target = f"{round_.folder}/model"
+        return read_model(self.project.root / target, round_.steps["train"].outputs[target].sha256, target)
+
+    def _committee(
+        self, rows: Any, y: NDArray[np.int64], rng: np.random.Generator
+    ) -> list[tuple[Mapping[str, Any], Any]]:
+        """The members: other models on all labels, or the model on stratified bootstraps."""
+        config = self.project.config
+        specs = config.committee.members
+        members = []
+        for number in range(len(specs) if specs else config.committee.size):
+            spec = specs[number] if specs else config.model.spec
+            spec = {"name": spec} if isinstance(spec, str) else spec
+            chosen = np.arange(len(y)) if specs else stratified_bootstrap(y, rng)
+            member = MODELS.build(spec)
+            fit_model(spec["name"], member, rows[chosen], y[chosen], len(self.classes), rng)
+            members.append((spec, member))
+        return members
+
+    def _measure(self, trained: Trained, validation: _Data) -> tuple[Metrics | None, Estimate | None]:
+        n_asked = len(self.splits.ids("validation"))
+        n = len(validation.rows)
+        if n < n_asked:
+            left = f"{n:,} of {n_asked:,} validation rows are labeled"
+            self.warnings.append(f"{left}: no metrics yet" if n == 0 else f"{left}: metrics are on these")
+        if n == 0:
+            return None, None
+        proba = trained.evidence(validation.rows.features, ("proba",))["proba"]
+        rng = np.random.default_rng([self.project.config.random_state, self.round.number, _STEP, 1])
+        return evaluate(proba, validation.y, self.classes, rng), self._change(proba, validation, rng)
+
+    def _change(self, proba: Any, validation: _Data, rng: np.random.Generator) -> Estimate | None:
+        """The gain in accuracy over the round before, on the same validation rows."""
+        before = [r for r in self.project.rounds if r.number < self.round.number and "train" in r.steps]
+        if not before:
+            return None
+        stored = self._stored(before[-1])
+        if stored.kinds != self.project.config.features.by_kind:
+            return None
+        theirs = Trained.of(stored, FEATURES, MODELS).evidence(validation.rows.features, ("proba",))["proba"]
+        aligned = np.zeros_like(proba)
+        for n, name in enumerate(stored.classes):
+            if name in self.classes:
+                aligned[:, self.classes.index(name)] = theirs[:, n]
+        return paired_change(aligned, proba, validation.y, rng)
+
+    def _report(
+        self, metrics: Metrics | None, change: Estimate | None, counts: Mapping[str, int]
+    ) -> dict[str, Any]:
+        history = read_history(self.project, before=self.round.number)
+        headline = metrics.headline() if metrics else {}
+        now = {
+            "round": self.round.number,
+            "n_labels": counts["labeled"],
+            "n_candidates": self._n_candidates(),
+            "metrics": {name: list(value) for name, value in headline.items()},
+        }
+        verdict = judge(self.project.config, [*history, now])
+        return {
+            "round": self.round.number,
+            "n_labels": counts["labeled"],
+            "metrics": metrics.to_json() if metrics else None,
+            "change": {"accuracy": change.to_json()} if change else None,
+            "stop": verdict,
+            "history": [*history, now],
+        }
+
+    def _n_candidates(self) -> int:
+        counts = self.project.rounds[0].steps["seed"].counts
+        sealed = counts["validation"] + counts["reserve"] + counts["held_out"]
+        trained_on = pc.sum(pc.equal(self.labels.column("split"), "train")).as_py() or 0
+        return max(0, counts["pool"] - sealed - int(trained_on))
+
+
+def fit_model(
+    name: str, model: Any, rows: Any, y: NDArray[np.int64], n_classes: int, rng: np.random.Generator
+) -> None:
+    """Fit a model; what it cannot learn from becomes a clear error.
+
+    Raises:
+        ConfigError: the model refuses such features.
+    """
+    try:
+        model.fit(rows, y, n_classes, rng)
+    except ValueError as error:
+        raise ConfigError(f"the model {name!r} cannot be trained: {error}") from error
+
+
+def stratified_bootstrap(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Positions of a sample with replacement that keeps the number of rows of every class."""
+    by_class = [np.flatnonzero(y == label) for label in np.unique(y)]
+    return np.concatenate([rng.choice(rows, len(rows)) for rows in by_class])
+
+
+def _classes(config: Config, labels: pa.Table) -> tuple[str, ...]:
+    """The configured classes, then those that only answers name, sorted."""
+    configured = config.task.classes or ()
+    found = set(pc.unique(labels.column("label")).to_pylist())
+    return (*configured, *sorted(found - set(configured)))
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _it(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"

@@ -1,0 +1,369 @@
+"""How good a model is on the validation rows, each figure with what chance alone would do to it.
+
+Every interval is a 95% percentile interval over bootstrap resamples of the rows (Efron and Tibshirani,
+An Introduction to the Bootstrap, 1993, ch. 13), widened where needed to hold the value itself. A share
+that is exactly 0 or 1 looks certain to the bootstrap; there the exact bound of Clopper and Pearson
+(Biometrika 26, 1934) stands in: 20 of 20 right means at least 0.83, not 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NAMES = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
+HIGHER_IS_BETTER = ("accuracy", "macro_f1")
+
+_TAIL = 0.025  # on either side of a 95% interval
+_DECIMALS = 6
+_MAX_BINS = 15
+_ROWS_A_BIN = 20
+_BLOCK = 1 << 19  # weights held at a time; the draws do not depend on it
+_TINY = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval; low <= value <= high."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float]:
+        """`value`, `low` and `high`, rounded to 6 decimals."""
+        return {"value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, float]) -> Self:
+        """What `to_json` wrote."""
+        return cls(document["value"], document["low"], document["high"])
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """One class against the rest.
+
+    Attributes:
+        precision: right of those predicted so; None where the model never predicted the class.
+        recall: found of those that are so; None where no row is of the class.
+        f1: 2 tp / (2 tp + fp + fn); None where both are None.
+        support: rows of the class.
+    """
+
+    precision: Estimate | None
+    recall: Estimate | None
+    f1: float | None
+    support: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The four figures in order; null for what is undefined."""
+        return {
+            "precision": self.precision.to_json() if self.precision else None,
+            "recall": self.recall.to_json() if self.recall else None,
+            "f1": None if self.f1 is None else _rounded(self.f1),
+            "support": self.support,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        precision, recall = document["precision"], document["recall"]
+        return cls(
+            Estimate.from_json(precision) if precision else None,
+            Estimate.from_json(recall) if recall else None,
+            document["f1"],
+            document["support"],
+        )
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's quality on n rows of C classes.
+
+    Attributes:
+        accuracy: share of rows whose likeliest class is right; equal probabilities go to the lower number.
+        macro_f1: mean F1 over the classes that any row has or the model predicts, as scikit-learn does
+            without `labels`; a class that is nowhere seen counts neither for nor against.
+        log_loss: mean of -ln p(true class), p cut to [2^-23, 1 - 2^-23]: a certain error costs 15.9.
+        brier: mean of sum_c (p_c - [c is true])^2, from 0 to 2 (Brier, Monthly Weather Review 78, 1950).
+        ece: expected calibration error, sum over bins of (n_b / n) |accuracy_b - mean confidence_b|
+            (Naeini et al., AAAI 2015), in equal-mass bins of about 20 rows or more, 15 at most; rows of
+            equal confidence share a bin. The bins stay as they are in the resamples. On few rows chance
+            alone makes it larger than 0, and its interval lies mostly above it.
+        per_class: in the order of `classes`.
+        confusion: (C, C) row counts, true class down, predicted class across.
+    """
+
+    n: int
+    classes: tuple[str, ...]
+    accuracy: Estimate
+    macro_f1: Estimate
+    log_loss: Estimate
+    brier: Estimate
+    ece: Estimate
+    per_class: tuple[ClassMetrics, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def headline(self) -> dict[str, tuple[float, float, float]]:
+        """The five figures of the whole model as (value, low, high): what stopping criteria are shown."""
+        estimates = {name: getattr(self, name) for name in NAMES}
+        return {name: (found.value, found.low, found.high) for name, found in estimates.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain document: the same keys in the same order, floats rounded to 6 decimals."""
+        return {
+            "n": self.n,
+            "classes": list(self.classes),
+            **{name: getattr(self, name).to_json() for name in NAMES},
+            "per_class": {
+                name: found.to_json() for name, found in zip(self.classes, self.per_class, strict=True)
+            },
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote; keys that a newer alcli adds are passed over."""
+        classes = tuple(document["classes"])
+        return cls(
+            n=document["n"],
+            classes=classes,
+            **{name: Estimate.from_json(document[name]) for name in NAMES},
+            per_class=tuple(ClassMetrics.from_json(document["per_class"][name]) for name in classes),
+            confusion=tuple(tuple(row) for row in document["confusion"]),
+        )
+
+
+def evaluate(
+    proba: NDArray[np.float32],
+    y: Ints,
+    classes: tuple[str, ...],
+    rng: np.random.Generator,
+    n_bootstrap: int = 1000,
+) -> Metrics:
+    """The quality of probabilities `proba`, (n, C), for rows whose true class numbers are `y`, (n,).
+
+    The intervals depend on the order of the rows: bring them sorted by id.
+
+    Raises:
+        ValueError: no rows, shapes that do not fit, or numbers that are no class numbers or probabilities.
+
+    >>> proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]], dtype=np.float32)
+    >>> found = evaluate(proba, np.array([0, 0, 1, 1]), ("ham", "spam"), np.random.default_rng(0))
+    >>> found.accuracy.value, found.confusion
+    (0.75, ((2, 0), (1, 1)))
+    """
+    _check(proba, y, classes, n_bootstrap)
+    rows = _rows(proba, y)
+    point = _statistics(rows, np.ones((1, rows.n), dtype=np.int64))
+    blocks = [_statistics(rows, weights) for weights in _resamples(rows.n, n_bootstrap, rng)]
+    drawn = {name: np.concatenate([block[name] for block in blocks]) for name in point}
+    confusion = np.bincount(y * len(classes) + rows.predicted, minlength=len(classes) ** 2)
+    confusion = confusion.reshape(len(classes), len(classes))
+    accuracy = _interval(point["accuracy"][0], drawn["accuracy"], trials=rows.n)
+    all_or_none = accuracy.value in (0.0, 1.0)  # then F1 is the same number, and known no better
+    return Metrics(
+        n=rows.n,
+        classes=tuple(classes),
+        accuracy=accuracy,
+        macro_f1=accuracy if all_or_none else _interval(point["macro_f1"][0], drawn["macro_f1"]),
+        **{name: _interval(point[name][0], drawn[name]) for name in ("log_loss", "brier", "ece")},
+        per_class=_per_class(point, drawn, confusion),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+    )
+
+
+def paired_change(
+    proba_before: NDArray[np.float32],
+    proba_after: NDArray[np.float32],
+    y: Ints,
+    rng: np.random.Generator,
+    n_bootstrap: int = 1000,
+) -> Estimate:
+    """The gain in accuracy from one model to another on the same n rows, by a paired bootstrap.
+
+    A resample draws whole rows, so it counts only rows that one model has right and the other has not:
+    the interval is narrower than two separate ones would suggest. Where the models are right on the very
+    same rows it has no width. Class numbers must mean the same to both; either may know fewer classes.
+
+    Raises:
+        ValueError: no rows, or not as many in all three.
+    """
+    if len(y) == 0:
+        raise ValueError("no rows to compare two models on")
+    if not len(proba_before) == len(proba_after) == len(y):
+        raise ValueError(
+            f"rows differ: {len(proba_before)} before, {len(proba_after)} after, {len(y)} true classes"
+        )
+    n = len(y)
+    right_before, right_after = proba_before.argmax(axis=1) == y, proba_after.argmax(axis=1) == y
+    gained, lost = int((right_after & ~right_before).sum()), int((right_before & ~right_after).sum())
+    draws = rng.multinomial(n, [gained / n, lost / n, (n - gained - lost) / n], size=n_bootstrap)
+    return _interval((gained - lost) / n, (draws[:, 0] - draws[:, 1]) / n)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows as the statistics need them, sorted by cell (true class, predicted class).
+
+    Attributes:
+        losses: (n, 2) log loss and Brier score of each row.
+        gap: (n,) confidence minus right or wrong.
+        cell_starts, cell_true, cell_predicted: (K,) the cells that any row is in.
+        by_bin, bin_starts: (n,) and (bins,) the rows sorted by calibration bin.
+        predicted: (n,) class numbers, in the order that the rows came.
+    """
+
+    n: int
+    n_classes: int
+    losses: Floats
+    gap: Floats
+    cell_starts: Ints
+    cell_true: Ints
+    cell_predicted: Ints
+    by_bin: Ints
+    bin_starts: Ints
+    predicted: Ints
+
+
+def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
+    n, n_classes = proba.shape
+    predicted = proba.argmax(axis=1).astype(np.int64)
+    confidence = proba.max(axis=1).astype(np.float64)
+    p_true = proba[np.arange(n), y].astype(np.float64)
+    squares = np.einsum("ij,ij->i", proba, proba, dtype=np.float64)
+    losses = np.column_stack(
+        [-np.log(np.clip(p_true, _TINY, 1 - _TINY)), np.maximum(squares - 2 * p_true + 1, 0.0)]
+    )
+    order = np.argsort(y * n_classes + predicted, kind="stable")
+    cells, cell_starts = np.unique((y * n_classes + predicted)[order], return_index=True)
+    bins = _bins(confidence[order])
+    by_bin = np.argsort(bins, kind="stable")
+    return _Rows(
+        n=n,
+        n_classes=n_classes,
+        losses=losses[order],
+        gap=(confidence - (predicted == y))[order],
+        cell_starts=cell_starts,
+        cell_true=cells // n_classes,
+        cell_predicted=cells % n_classes,
+        by_bin=by_bin,
+        bin_starts=np.unique(bins[by_bin], return_index=True)[1],
+        predicted=predicted,
+    )
+
+
+def _bins(confidence: Floats) -> Ints:
+    """(n,) bin numbers of equal mass; a row's rank is that of the first with its confidence."""
+    n = len(confidence)
+    n_bins = min(max(n // _ROWS_A_BIN, 1), _MAX_BINS)
+    rank = np.searchsorted(np.sort(confidence), confidence, side="left")
+    return (rank * n_bins // n).astype(np.int64)
+
+
+def _resamples(n: int, n_bootstrap: int, rng: np.random.Generator) -> Iterator[Ints]:
+    """Blocks (b, n) of how often each resample drew each row; every resample draws n."""
+    size = max(_BLOCK // n, 1)
+    for start in range(0, n_bootstrap, size):
+        b = min(size, n_bootstrap - start)
+        drawn = rng.integers(0, n, size=(b, n)) + n * np.arange(b)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
+
+
+def _statistics(rows: _Rows, weights: Ints) -> dict[str, Floats]:
+    """Each figure for b weightings of the rows, (b,), or (b, C) for those of classes; NaN: undefined."""
+    true, predicted, hits = _counts(rows, np.add.reduceat(weights, rows.cell_starts, axis=1))
+    f1 = _ratio(2 * hits, true + predicted)
+    losses = np.einsum("bn,nm->bm", weights, rows.losses) / rows.n  # no BLAS: same bits on any cores
+    gaps = np.add.reduceat((weights * rows.gap)[:, rows.by_bin], rows.bin_starts, axis=1)
+    return {
+        "accuracy": hits.sum(axis=1) / rows.n,
+        "macro_f1": np.nansum(f1, axis=1) / np.isfinite(f1).sum(axis=1),
+        "log_loss": losses[:, 0],
+        "brier": losses[:, 1],
+        "ece": np.abs(gaps).sum(axis=1) / rows.n,
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, true),
+        "f1": f1,
+    }
+
+
+def _counts(rows: _Rows, cells: Ints) -> tuple[Ints, Ints, Ints]:
+    """(b, C) each: rows of a class, rows predicted so, rows rightly predicted so."""
+    right = rows.cell_true == rows.cell_predicted
+    return (
+        _sums(cells, rows.cell_true, rows.n_classes),
+        _sums(cells, rows.cell_predicted, rows.n_classes),
+        _sums(cells[:, right], rows.cell_true[right], rows.n_classes),
+    )
+
+
+def _sums(counts: Ints, group: Ints, n_groups: int) -> Ints:
+    """(b, n_groups) sums of the columns of `counts` that `group` puts together."""
+    sums = np.zeros((len(counts), n_groups), dtype=np.int64)
+    order = np.argsort(group, kind="stable")
+    present, starts = np.unique(group[order], return_index=True)
+    if len(present):
+        sums[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return sums
+
+
+def _ratio(part: Ints, whole: Ints) -> Floats:
+    """part / whole, NaN where whole is 0."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def _per_class(
+    point: Mapping[str, Floats], drawn: Mapping[str, Floats], confusion: Ints
+) -> tuple[ClassMetrics, ...]:
+    support, predicted = confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
+
+    def share(name: str, c: int, trials: int) -> Estimate | None:
+        return _interval(point[name][0, c], drawn[name][:, c], trials) if trials else None
+
+    return tuple(
+        ClassMetrics(
+            precision=share("precision", c, predicted[c]),
+            recall=share("recall", c, support[c]),
+            f1=float(point["f1"][0, c]) if support[c] + predicted[c] else None,
+            support=support[c],
+        )
+        for c in range(len(confusion))
+    )
+
+
+def _interval(value: float, draws: Floats, trials: int | None = None) -> Estimate:
+    """The value with its interval; draws where it is undefined are left out. `trials`: it is a share of."""
+    value = float(value)
+    if trials and value in (0.0, 1.0):
+        near = _TAIL ** (1 / trials)
+        return Estimate(1.0, near, 1.0) if value else Estimate(0.0, 0.0, 1 - near)
+    known = np.append(draws[np.isfinite(draws)], value)  # never empty
+    low, high = np.quantile(known, [_TAIL, 1 - _TAIL]).tolist()
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _check(proba: NDArray[np.float32], y: Ints, classes: tuple[str, ...], n_bootstrap: int) -> None:
+    if len(y) == 0:
+        raise ValueError("no rows to evaluate on: the validation set has no labels yet")
+    if proba.shape != (len(y), len(classes)):
+        raise ValueError(f"proba is {proba.shape}, {len(y)} rows of {len(classes)} classes are needed")
+    if y.min() < 0 or y.max() >= len(classes):
+        raise ValueError(f"class numbers run from {y.min()} to {y.max()}, there are {len(classes)} classes")
+    possible = np.isfinite(proba).all() and proba.min() >= 0
+    if not (possible and np.abs(proba.sum(axis=1, dtype=np.float64) - 1).max() < 1e-3):
+        raise ValueError("proba must be probabilities: finite, none negative, each row summing to 1")
+    if n_bootstrap < 1:
+        raise ValueError(f"n_bootstrap must be at least 1, found {n_bootstrap}")
+
+
+def _rounded(number: float) -> float:
+    return round(number, _DECIMALS) + 0.0  # no -0.0

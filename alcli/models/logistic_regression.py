@@ -1,0 +1,93 @@
+"""Logistic regression: the default, quick, calibrated, hard to beat on text and embeddings."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alcli.models import Arrays, Model
+from alcli.models._linear import LinearSoftmax
+
+
+@dataclass
+class LogisticRegression(Model):
+    """A linear softmax classifier with a ridge penalty, fitted by scikit-learn (lbfgs).
+
+    Two classes have one weight vector w in scikit-learn; it is kept as the rows 0 and w of a softmax, which
+    gives the same probabilities.
+
+    Attributes:
+        C: inverse strength of the penalty. The default suits features whose rows have a mean squared norm
+            of about 1, as alcli's have; larger trusts the labels more.
+        class_weight: null, or balanced: rare classes weigh as much as common ones, at the price of
+            probabilities that no longer match frequencies.
+        max_iter: steps of the optimizer at most.
+
+    Example:
+        >>> rows = np.array([[0.0], [1.0], [2.0], [3.0]], dtype=np.float32)
+        >>> model = LogisticRegression(C=1.0)
+        >>> model.fit(rows, np.array([0, 0, 1, 1]), 2, np.random.default_rng(0))
+        >>> model.predict_proba(rows[:1]).round(2)
+        array([[0.81, 0.19]], dtype=float32)
+    """
+
+    linear: ClassVar[bool] = True
+
+    C: float = 30.0
+    class_weight: Literal["balanced"] | None = None
+    max_iter: int = 1000
+
+    def __post_init__(self) -> None:
+        if not self.C > 0:
+            raise ValueError(f"C must be above 0; found {self.C!r}")
+        if self.class_weight not in (None, "balanced"):
+            raise ValueError(f"class_weight must be null or balanced; found {self.class_weight!r}")
+        if self.max_iter < 1:
+            raise ValueError(f"max_iter must be at least 1; found {self.max_iter!r}")
+
+    def fit(self, rows: Any, y: NDArray[np.int64], n_classes: int, rng: np.random.Generator) -> None:  # noqa: ARG002
+        """Fit the seen classes; the optimum is unique, so `rng` is not used."""
+        classes = np.unique(y)
+        if len(classes) == 1:
+            self._layer = LinearSoftmax.constant(int(classes[0]), rows.shape[1], n_classes)
+            return
+        coef, intercept = self._optimum(rows, y)
+        if len(classes) == 2:
+            coef, intercept = np.vstack([np.zeros_like(coef), coef]), np.append(0.0, intercept)
+        self._layer = LinearSoftmax(coef, intercept, classes, n_classes)
+
+    def predict_proba(self, rows: Any) -> NDArray[np.float32]:
+        """(n, C) float32 class probabilities, 0 for a class that was not seen."""
+        return self._layer.predict_proba(rows)
+
+    def embedding(self, rows: Any) -> Any:
+        """The rows themselves: they are what the linear layer is given."""
+        return rows
+
+    def to_arrays(self) -> Arrays:
+        """The linear layer: weights, bias, classes, n_classes."""
+        return self._layer.to_arrays()
+
+    def load_arrays(self, arrays: Arrays) -> Self:
+        """Take back what `to_arrays` gave."""
+        self._layer = LinearSoftmax.from_arrays(arrays)
+        return self
+
+    def _optimum(self, rows: Any, y: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """scikit-learn's coefficients; those at `max_iter` are good enough to go on with."""
+        # 2 s of import that prediction does without
+        from sklearn import linear_model
+        from sklearn.exceptions import ConvergenceWarning
+        from threadpoolctl import threadpool_limits
+
+        sklearns = linear_model.LogisticRegression(
+            C=self.C, class_weight=self.class_weight, max_iter=self.max_iter
+        )
+        with warnings.catch_warnings(), threadpool_limits(1):  # BLAS adds in another order with more threads
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            sklearns.fit(rows, y)
+        return sklearns.coef_.astype(np.float64), sklearns.intercept_.astype(np.float64)

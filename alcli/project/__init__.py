@@ -1,0 +1,185 @@
+"""A project directory: where things lie, which round it is in, who may write, and whether files are as written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alcli.config import CONFIG_NAME, Config, Source, load_config
+from alcli.errors import IntegrityError, StateError
+from alcli.project.lock import command_line, locked
+from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
+from alcli.project.transaction import Transaction, recover, transaction
+from alcli.tables.atomic import atomic_write, file_error, file_errors, sha256_file
+
+__all__ = ["File", "Project", "Round", "Step", "Transaction", "round_folder"]
+
+SPLITS = "splits.parquet"
+LABELS = "labels.parquet"
+LEDGER = "ledger"
+
+
+class Project:
+    """An opened project: its config, its rounds and its files.
+
+    Paths in manifests and messages are relative to `root`.
+    """
+
+    def __init__(self, root: Path, config: Config, source: Source, settings: Sequence[str] = ()) -> None:
+        self.root = root
+        self.config = config
+        self.source = source
+        self.settings = tuple(settings)
+        self._digests = _DigestCache(self.scratch / "digests.json")
+
+    @classmethod
+    def open(cls, root: Path, config: Path | None = None, settings: Sequence[str] = ()) -> Project:
+        """Read the config; nothing is written, no lock is taken."""
+        loaded, source = load_config(config or root / CONFIG_NAME, settings)
+        return cls(root, loaded, source, settings)
+
+    @property
+    def scratch(self) -> Path:
+        """Lock, caches and staged files, outside the file contract."""
+        return self.root / ".alcli"
+
+    @cached_property
+    def rounds(self) -> list[Round]:
+        """All rounds, oldest first, as they were when first looked at."""
+        return read_rounds(self.root)
+
+    @property
+    def newest(self) -> Round:
+        """The newest round.
+
+        Raises:
+            StateError: before seed.
+        """
+        if not self.rounds or "seed" not in self.rounds[0].steps:
+            raise StateError("this project has no seed set yet", hint="run `alcli seed` first")
+        return self.rounds[-1]
+
+    @contextmanager
+    def writing(self, command: str) -> Iterator[None]:
+        """Hold the lock; finish or sweep what a killed command left; check what all steps stand on."""
+        if not self.root.is_dir():
+            raise StateError("there is no such project directory", where=str(self.root))
+        with locked(self.scratch, command):
+            recover(self.root, self.scratch)
+            self.__dict__.pop("rounds", None)
+            self.check_sealed()
+            yield
+            self._digests.save()
+
+    @contextmanager
+    def change(self) -> Iterator[Transaction]:
+        """Files staged in the block become the project's, all at once; stage the round's `round.json` too."""
+        with transaction(self.root, self.scratch) as staged:
+            yield staged
+        self.__dict__.pop("rounds", None)
+
+    def check_sealed(self) -> None:
+        """The splits are as seed sealed them.
+
+        Raises:
+            IntegrityError: `splits.parquet` was changed or is gone.
+        """
+        if self.rounds and "seed" in self.rounds[0].steps:
+            self.check(self.rounds[0].steps["seed"], SPLITS)
+
+    def check(self, step: Step, *outputs: str) -> None:
+        """A step's outputs (all, or the named ones) are as it wrote them.
+
+        Raises:
+            IntegrityError: names the first file that was changed or is missing.
+        """
+        for name in outputs or step.outputs:
+            expected = step.outputs[name]
+            path = self.root / name
+            if not path.exists():
+                raise IntegrityError(
+                    f"the file that `alcli {step.name}` wrote is missing",
+                    where=name,
+                    hint="bring it back from a copy or from version control",
+                )
+            found = self.digest(path)
+            if found != expected.sha256:
+                raise IntegrityError(
+                    f"this is not what `alcli {step.name}` wrote: sha256 {found[:12]}..., "
+                    f"expected {expected.sha256[:12]}...",
+                    where=name,
+                    hint="it was edited by hand or damaged: bring it back from a copy or from version control",
+                )
+
+    def digest(self, path: Path) -> str:
+        """sha256 of a file's bytes; read again only when its size or time changed."""
+        return self._digests.of(path)
+
+    def file(self, path: Path, rows: int | None = None) -> File:
+        """A file's identity for a manifest."""
+        return File(self.digest(path), rows)
+
+    def read_settings(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Those `--set` values that touch the config keys which a step reads."""
+
+        def touches(setting: str) -> bool:
+            name = setting.partition("=")[0].strip()
+            return any(
+                name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.") for key in keys
+            )
+
+        return tuple(setting for setting in self.settings if touches(setting))
+
+    def log(self, round_: Round, command: str, started: datetime, **facts: Any) -> None:
+        """Note when and where a step ran, in the round's `round.log.jsonl`; no result depends on it."""
+        now = datetime.now(UTC)
+        entry = {
+            "command": command,
+            "line": command_line(),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round((now - started).total_seconds(), 3),
+            "host": os.uname().nodename,
+            **facts,
+        }
+        path = self.root / round_.folder / "round.log.jsonl"
+        with file_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+class _DigestCache:
+    """sha256 of files, kept by size and modification time, as git's index does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, list[Any]] = {}
+        self._changed = False
+        try:
+            self._known = json.loads(path.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, path: Path) -> str:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise file_error(error, path) from error
+        name, mark = str(path.absolute()), [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        known = self._known.get(name)
+        if known is not None and known[:3] == mark:
+            return str(known[3])
+        digest = sha256_file(path)
+        if datetime.now(UTC).timestamp() - stat.st_mtime > 2:  # a file changed just now may change unseen
+            self._known[name] = [*mark, digest]
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        if self._changed:
+            atomic_write(self._path, json.dumps(self._known))
+            self._changed = False

@@ -1,0 +1,192 @@
+"""Pool columns as features read them, checked, and the same whatever file format they came from.
+
+text, categorical: Arrow strings; numeric: (n,) float32, NaN where missing; embedding: (n, e) float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from alcli.errors import DataError
+from alcli.tables.hashing import Hashes, hash_floats, hash_strings
+from alcli.tables.source import Batch
+
+Column = Any
+
+
+def read_ids(batch: Batch, name: str) -> pa.Array:
+    """The id column as strings.
+
+    Raises:
+        DataError: a missing id, with its row.
+    """
+    ids = as_text(batch.table.column(name))
+    empty = np.flatnonzero(pc.equal(ids, "").to_numpy(zero_copy_only=False))
+    if len(empty):
+        raise DataError("the id is missing", where=f"{batch.place(int(empty[0]))}, column {name}")
+    return ids
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """Any column as strings without nulls; whole numbers without a decimal point, as a CSV has them."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        whole = pc.cast(column, pa.int64(), safe=False)
+        exact = pc.equal(whole.cast(pa.float64()), column.cast(pa.float64()))
+        column = pc.if_else(exact, whole.cast(pa.string()), column.cast(pa.string()))
+    if column.type != pa.string():
+        column = column.cast(pa.string())
+    return column.fill_null("") if column.null_count else column
+
+
+def read_column(batch: Batch, name: str, kind: str, *, fill: bool) -> Column:
+    """One feature column of a kind.
+
+    Args:
+        fill: leave missing values (empty texts, NaN) to the feature step instead of refusing them.
+
+    Raises:
+        DataError: a value that the kind cannot be, or a missing one, with its row.
+    """
+    column = batch.table.column(name)
+    if kind == "text":
+        return _text(batch, name, column, fill=fill)
+    if kind == "numeric":
+        return _numeric(batch, name, column, fill=fill)
+    if kind == "embedding":
+        return _embedding(batch, name, column)
+    return as_text(column)
+
+
+def _text(batch: Batch, name: str, column: pa.Array, *, fill: bool) -> pa.Array:
+    texts = as_text(column)
+    if not fill:
+        empty = pc.equal(pc.utf8_trim_whitespace(texts), "").to_numpy(zero_copy_only=False)
+        _refuse(batch, name, empty, "the text is empty", "remove the row, or set features.missing: fill")
+    return texts
+
+
+def _numeric(batch: Batch, name: str, column: pa.Array, *, fill: bool) -> NDArray[np.float32]:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = _parsed(batch, name, pc.utf8_trim_whitespace(column))
+    try:
+        wide = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"a column of type {column.type} cannot be read as numbers",
+            where=f"{batch.file}, column {name}",
+            hint="list it under features.categorical or features.text",
+        ) from error
+    with np.errstate(over="ignore"):
+        numbers: NDArray[np.float32] = wide.astype(np.float32)
+    _refuse(batch, name, np.isinf(numbers), "the number is infinite", "correct the value in the pool")
+    if not fill:
+        advice = "correct or remove the row, or set features.missing: fill"
+        _refuse(batch, name, np.isnan(numbers), "the number is missing (NaN)", advice)
+    return numbers
+
+
+def _parsed(batch: Batch, name: str, texts: pa.Array) -> pa.Array:
+    missing = pc.is_in(texts, value_set=pa.array(["", "nan", "NaN", "NA", "null"]))
+    texts = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+    try:
+        return texts.cast(pa.float64())
+    except pa.ArrowInvalid as error:
+        row = next(n for n, text in enumerate(texts.to_pylist()) if text is not None and not _is_number(text))
+        raise DataError(
+            f"{texts[row].as_py()!r} is no number",
+            where=f"{batch.place(row)}, column {name}",
+            hint="correct it, or list the column under features.categorical",
+        ) from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        pa.array([text]).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _embedding(batch: Batch, name: str, column: pa.Array) -> NDArray[np.float32]:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = _parsed_lists(batch, name, column)
+    if pa.types.is_fixed_size_list(column.type):
+        width = column.type.list_size
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+        width = int(lengths[0]) if len(lengths) and not np.isnan(lengths[0]) else 0
+        _refuse(batch, name, lengths != width, f"the embedding has another length than {width}", None)
+    else:
+        raise DataError(
+            f"a column of type {column.type} is no embedding",
+            where=f"{batch.file}, column {name}",
+            hint="an embedding is a list of numbers a row",
+        )
+    if column.null_count:
+        _refuse(
+            batch, name, column.is_null().to_numpy(zero_copy_only=False), "the embedding is missing", None
+        )
+    values = column.flatten()
+    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        raise DataError(
+            f"embedding values of type {values.type} are no numbers", where=f"{batch.file}, column {name}"
+        )
+    if values.type != pa.float32():
+        values = values.cast(pa.float32(), safe=False)
+    rows: NDArray[np.float32] = values.to_numpy(zero_copy_only=False).reshape(len(column), width)
+    # one sum finds any NaN or infinity; only then is it looked for
+    if not np.isfinite(np.dot(rows.ravel(), np.zeros(rows.size, dtype=np.float32))):
+        _refuse(
+            batch, name, ~np.isfinite(rows).all(axis=1), "the embedding holds NaN or infinite numbers", None
+        )
+    return rows
+
+
+def _parsed_lists(batch: Batch, name: str, texts: pa.Array) -> pa.Array:
+    """Embeddings in a CSV: `[0.1, 0.2]`."""
+    inner = pc.utf8_trim(pc.utf8_trim_whitespace(texts), characters="[]() ")
+    parts = pc.split_pattern(inner, ",")
+    try:
+        values = pc.utf8_trim_whitespace(parts.flatten()).cast(pa.float32())
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"the column holds no lists of numbers: {str(error).splitlines()[0]}",
+            where=f"{batch.file}, column {name}",
+            hint="write embeddings as [0.1, 0.2, ...]",
+        ) from error
+    return pa.ListArray.from_arrays(parts.offsets, values)
+
+
+def _refuse(batch: Batch, name: str, wrong: NDArray[Any], message: str, hint: str | None) -> None:
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        more = f" (and in {len(rows) - 1} more rows near it)" if len(rows) > 1 else ""
+        raise DataError(f"{message}{more}", where=f"{batch.place(int(rows[0]))}, column {name}", hint=hint)
+
+
+def hash_column(column: Column) -> Hashes:
+    """(n,) content hash of one column's values."""
+    if isinstance(column, np.ndarray):
+        return hash_floats(column.reshape(len(column), -1))
+    return hash_strings(column)
+
+
+def take(column: Column, rows: NDArray[Any]) -> Column:
+    """Some rows of a column, by position or mask."""
+    if isinstance(column, np.ndarray):
+        return column[rows]
+    return column.filter(pa.array(rows)) if rows.dtype == np.bool_ else column.take(pa.array(rows))
+
+
+def concat(parts: list[Column]) -> Column:
+    """Several pieces of one column as one."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return pa.concat_arrays(parts)

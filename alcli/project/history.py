@@ -1,0 +1,27 @@
+"""The project's past, from the rounds' `metrics.json`, and what the stopping criteria say of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alcli.config import Config
+from alcli.project import Project
+from alcli.tables.atomic import file_errors
+
+Past = Mapping[str, Any]
+"""One trained round: round, n_labels, n_candidates and metrics, {name: [value, low, high]}."""
+
+
+def read_history(project: Project, before: int | None = None) -> list[Past]:
+    """Every trained round (before one), oldest first."""
+    history = []
+    for round_ in project.rounds:
+        if "train" in round_.steps and (before is None or round_.number < before):
+            name = f"{round_.folder}/metrics.json"
+            project.check(round_.steps["train"], name)
+            with file_errors(name):
+                report = json.loads((project.root / name).read_text(encoding="utf-8"))
+            history.append(report["history"][-1])
+    return history

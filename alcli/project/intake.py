@@ -1,0 +1,220 @@
+"""From label files to the ledger, and from the ledger to `labels.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from alcli.errors import DataError, IntegrityError
+from alcli.project import LABELS, LEDGER, File, Project, Transaction
+from alcli.project.answers import read_answers
+from alcli.project.gate import Checked, Gate, check, rejected_columns
+from alcli.project.ledger import as_rows, content_digest, new_answers, next_file, read_ledger, write_ledger
+from alcli.project.resolve import Resolution, resolve
+from alcli.tables.atomic import sha256_file
+
+LABELS_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("round", pa.int64()),
+        ("n_annotators", pa.int64()),
+        ("agreement", pa.float64()),
+        ("resolution", pa.string()),
+    ]
+)
+_SHOWN_PROBLEMS = 5
+
+
+class Reader(Protocol):
+    """A label-file format that can be read."""
+
+    def read(self, path: Path) -> Any:
+        """Its cells, `alcli.formats.Sheet`."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How label files are taken in.
+
+    Attributes:
+        unrequested: what happens to answers that nobody asked for.
+        new_classes: whether labels outside the known classes are added to them.
+        skip_invalid: take the good rows and report the others, instead of all or nothing.
+        columns: ledger column -> the files' column, where it has another name.
+        guideline: the rubric's version, for rows that name none.
+    """
+
+    unrequested: Literal["refuse", "accept", "ignore"] = "refuse"
+    new_classes: bool = False
+    skip_invalid: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    guideline: str | None = None
+
+
+@dataclass
+class Intake:
+    """Label files on their way into the ledger; `counts`, `rejected` and `warnings` tell what was found."""
+
+    project: Project
+    rules: Rules
+    ledger: pa.Table
+    asked: Mapping[str, int]
+    sealed: Mapping[str, str]
+    in_pool: Callable[[Sequence[str]], Collection[str]]
+    classes: tuple[str, ...] | None
+    round: int
+    at: datetime
+    shown: Sequence[str] = ()
+    rows: list[pa.Table] = field(default_factory=list)
+    files: dict[str, File] = field(default_factory=dict)
+    rejected: list[dict[str, list[str]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("answers", "new", "known", "changed", "pending_blank", "ignored", "unrequested", "rejected"), 0
+        )
+    )
+
+    def take(self, path: Path, reader: Reader) -> None:
+        """Read and check one file; its new answers join `rows`.
+
+        Raises:
+            DataError: a row that cannot be taken, unless invalid rows are skipped; nothing is kept then.
+        """
+        sheet = reader.read(path)
+        digest = sha256_file(path)
+        labels = self.project.config.labels
+        answers = read_answers(
+            sheet,
+            labels,
+            source=path.name,
+            columns=self.rules.columns,
+            classes=self.classes,
+            shown=self.shown,
+        )
+        table = answers.table
+        if self.rules.guideline is not None:
+            filled = pc.if_else(pc.equal(table["guideline"], ""), self.rules.guideline, table["guideline"])
+            table = table.set_column(table.column_names.index("guideline"), "guideline", filled)
+        gate = Gate(
+            self.asked, self.in_pool, self.classes, self.rules.new_classes, self.sealed, self.rules.unrequested,
+            self.round,
+        )  # fmt: skip
+        checked = check(table, gate, source=path.name, unit=sheet.unit)
+        self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
+        if checked.rejected.num_rows:
+            self._reject(checked, path, sheet.unit)
+        self._keep(checked, path, digest)
+        self.counts["pending_blank"] += answers.n_pending
+
+    def _reject(self, checked: Checked, path: Path, unit: str) -> None:
+        rejected = checked.rejected
+        if not self.rules.skip_invalid:
+            first, *others = rejected.slice(0, _SHOWN_PROBLEMS).to_pylist()
+            hints = [first["hint"]] if first["hint"] else []
+            hints += [f"also {unit} {row['row']}: {row['reason']}" for row in others]
+            if rejected.num_rows > _SHOWN_PROBLEMS:
+                hints.append(f"{rejected.num_rows:,} rows in all")
+            hints.append("--skip-invalid takes the good rows and lists the others in rejected.csv")
+            raise DataError(
+                first["reason"], where=f"{path.name}, {unit} {first['row']}", hint="; ".join(hints)
+            )
+        self.rejected.append(rejected_columns(rejected, path.name))
+        self.counts["rejected"] += rejected.num_rows
+
+    def _keep(self, checked: Checked, path: Path, digest: str) -> None:
+        news = new_answers(checked.good, self.ledger)
+        rows = as_rows(news.rows, source=path.name, sha256=digest, at=self.at)
+        self.files[str(path)] = File(digest, checked.good.num_rows)
+        self.rows.append(rows)
+        number = pa.repeat(pa.scalar(1 << 40, pa.int64()), rows.num_rows)
+        self.ledger = pa.concat_tables([self.ledger, rows.append_column("ingest", number)])
+        if self.classes is not None:
+            self.classes = (*self.classes, *checked.new_classes)
+        elif len(news.rows):
+            self.classes = tuple(checked.new_classes)
+        if news.n_superseded:
+            self.warnings.append(
+                f"{path.name}: {news.n_superseded:,} answers are known and were changed since: the later ones stand"
+            )
+        for name, count in (
+            ("answers", checked.good.num_rows),
+            ("new", news.rows.num_rows),
+            ("known", news.n_known + news.n_repeated),
+            ("changed", news.n_changed),
+            ("ignored", checked.n_ignored),
+            ("unrequested", checked.n_unrequested),
+        ):
+            self.counts[name] += count
+
+
+def all_rejected(parts: Sequence[Mapping[str, list[str]]]) -> dict[str, list[str]]:
+    """The rows of `rejected.csv`, of all files."""
+    return {name: [cell for part in parts for cell in part[name]] for name in parts[0]} if parts else {}
+
+
+def checked_ledger(project: Project) -> pa.Table:
+    """All answers, as the newest ingest left them.
+
+    Raises:
+        IntegrityError: files were changed, removed or added by hand.
+    """
+    ledger = read_ledger(project.root / LEDGER)
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    if steps and content_digest(ledger) != steps[-1].outputs[LEDGER].sha256:
+        raise IntegrityError(
+            "the ledger is not what `alcli ingest` wrote: a file was changed, removed or added",
+            where=LEDGER,
+            hint="bring it back from a copy or from version control",
+        )
+    return ledger
+
+
+def stage_ledger(
+    project: Project,
+    change: Transaction,
+    ledger: pa.Table,
+    new_rows: pa.Table,
+    split_of: Mapping[str, str],
+    asked: Mapping[str, int],
+) -> tuple[dict[str, File], Resolution]:
+    """Stage a ledger file with the new rows, and `labels.parquet` as all of `ledger` resolves."""
+    if new_rows.num_rows:
+        write_ledger(change.path(f"{LEDGER}/{next_file(project.root / LEDGER).name}"), new_rows)
+    resolution = resolve(ledger, project.config.labels.resolve)
+    table = labels_table(resolution, ledger, split_of, asked)
+    pq.write_table(table, change.path(LABELS))
+    outputs = {
+        LABELS: change.file(LABELS, table.num_rows),
+        LEDGER: File(content_digest(ledger), ledger.num_rows),
+    }
+    return outputs, resolution
+
+
+def labels_table(
+    resolution: Resolution, ledger: pa.Table, split_of: Mapping[str, str], asked: Mapping[str, int]
+) -> pa.Table:
+    """`labels.parquet`: the resolved labels, with the split and the round that each row was asked in."""
+    labels = resolution.labels
+    standing = ledger.take(pa.array(resolution.standing))
+    filed = dict(zip(standing["id"].to_pylist(), standing["round"].to_pylist(), strict=True))
+    ids = labels["id"].to_pylist()
+    columns = {
+        "id": labels["id"],
+        "label": labels["label"],
+        "split": ["validation" if split_of.get(id_) == "validation" else "train" for id_ in ids],
+        "round": [asked.get(id_, filed[id_]) for id_ in ids],
+        "n_annotators": labels["n_annotators"],
+        "agreement": labels["agreement"],
+        "resolution": labels["resolution"],
+    }
+    return pa.table(columns, schema=LABELS_SCHEMA)

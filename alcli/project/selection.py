@@ -1,0 +1,113 @@
+"""`selection.parquet`: which rows people were asked about, and why each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alcli.project import Project, Transaction
+from alcli.project.manifest import File
+
+SELECTION, QUERY = "selection.parquet", "query.csv"
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("strategy", pa.string()),
+        ("reason", pa.string()),
+        ("group", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One asked row and why."""
+
+    id: str
+    strategy: str
+    reason: str
+    score: float | None = None
+    group: str | None = None
+
+
+def selection_table(choices: Sequence[Choice], first_rank: int = 1) -> pa.Table:
+    """Choices in their rank's order as `selection.parquet` holds them."""
+    return pa.table(
+        {
+            "id": [choice.id for choice in choices],
+            "rank": range(first_rank, first_rank + len(choices)),
+            "score": [choice.score for choice in choices],
+            "strategy": [choice.strategy for choice in choices],
+            "reason": [choice.reason for choice in choices],
+            "group": [choice.group for choice in choices],
+        },
+        schema=SCHEMA,
+    )
+
+
+def stage_selection(change: Transaction, folder: str, table: pa.Table) -> dict[str, File]:
+    """Stage a round's `selection.parquet`; returns its manifest entry."""
+    target = f"{folder}/{SELECTION}"
+    pq.write_table(table, change.path(target))
+    return {target: change.file(target, table.num_rows)}
+
+
+def read_selection(project: Project, folder: str) -> pa.Table:
+    """A round's `selection.parquet`."""
+    return pq.read_table(project.root / folder / SELECTION, schema=SCHEMA)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Every row that people were asked about.
+
+    Attributes:
+        rounds: the round in which each id was last asked.
+        reason: why.
+        twice: ids that a second annotator answers too.
+        released: ids given back by `alcli query --release`.
+    """
+
+    rounds: Mapping[str, int]
+    reason: Mapping[str, str]
+    twice: frozenset[str]
+    released: frozenset[str]
+
+    def pending(self, answers: Mapping[str, int]) -> frozenset[str]:
+        """Ids still with people, where `answers` counts the annotators who answered each row."""
+        return frozenset(
+            id_
+            for id_ in self.rounds
+            if id_ not in self.released and answers.get(id_, 0) < (2 if id_ in self.twice else 1)
+        )
+
+
+def read_asked(project: Project) -> Asked:
+    """What all rounds asked; their selections are checked against the manifest on the way."""
+    rounds: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    released: set[str] = set()
+    for round_ in project.rounds:
+        step = round_.steps.get("seed") or round_.steps.get("query")
+        if step is None:
+            continue
+        project.check(step, f"{round_.folder}/{SELECTION}")
+        table = read_selection(project, round_.folder)
+        ids = table.column("id").to_pylist()
+        rounds.update(dict.fromkeys(ids, round_.number))
+        reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
+        given_back = released_in(step)
+        released = (released - set(ids)) | given_back
+    twice = frozenset(id_ for id_, reason in reasons.items() if reason == "overlap")
+    return Asked(rounds, reasons, twice, frozenset(released))
+
+
+def released_in(step: Any) -> set[str]:
+    """Ids of a round's batch that were given back."""
+    return set(step.more.get("released", ()))

@@ -1,0 +1,102 @@
+"""`splits.parquet`: which rows are sealed away from scoring, asking and training, and which are the seed set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from alcli.errors import IntegrityError
+from alcli.project import SPLITS, Project
+from alcli.project.pool import Mask, Members, Rows, isin_sorted
+from alcli.tables.hashing import Hashes
+
+VALIDATION, SEED, RESERVE, HELD_OUT = "validation", "seed", "reserve", "held_out"
+SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("content", pa.uint64())])
+
+
+class Splits:
+    """The rows that `seed` put aside, by id and by content."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    @classmethod
+    def read(cls, project: Project) -> Splits:
+        """The project's splits; `Project.writing` has checked their seal."""
+        return cls(pq.read_table(project.root / SPLITS, schema=SCHEMA))
+
+    def ids(self, *splits: str) -> pa.Array:
+        """Ids of some splits, Arrow strings."""
+        return self._of(*splits).column("id").combine_chunks()
+
+    def contents(self, *splits: str) -> Hashes:
+        """Sorted distinct contents of some splits."""
+        return np.unique(self._of(*splits).column("content").to_numpy())
+
+    @cached_property
+    def split_of(self) -> Mapping[str, str]:
+        """The split of each id that has one."""
+        table = self._table
+        return dict(zip(table.column("id").to_pylist(), table.column("split").to_pylist(), strict=True))
+
+    @cached_property
+    def sealed(self) -> Members:
+        """Ids that are never scored, asked after round 000, or trained on."""
+        return Members(self.ids(VALIDATION, RESERVE, HELD_OUT))
+
+    @cached_property
+    def sealed_contents(self) -> Hashes:
+        """Sorted contents of validation and reserve rows; a row of the same content is sealed too."""
+        return self.contents(VALIDATION, RESERVE)
+
+    def find_sealed(self, rows: Rows, content: Hashes) -> Mask:
+        """(n,) which rows are sealed, by id or, under whatever id, by content."""
+        return self.sealed.find(rows) | isin_sorted(content, self.sealed_contents)
+
+    def check_content(self, rows: Rows, content: Hashes) -> None:
+        """Sealed rows still hold what they held when they were drawn.
+
+        Raises:
+            IntegrityError: the first one that does not.
+        """
+        found = np.flatnonzero(self.sealed.find_hashes(rows.id_hash))
+        for row in found:
+            name = rows.ids[int(row)].as_py()
+            expected = self._content_of.get(name)
+            if expected is not None and expected != int(content[row]):
+                raise IntegrityError(
+                    f"the {self.split_of[name]} row {name!r} has other content than when it was drawn",
+                    where=SPLITS,
+                    hint="sealed rows must not change: bring the old content back, or give the new one a new id",
+                )
+
+    @cached_property
+    def _content_of(self) -> Mapping[str, int]:
+        table = self._of(VALIDATION, RESERVE)
+        return dict(zip(table.column("id").to_pylist(), table.column("content").to_pylist(), strict=True))
+
+    def _of(self, *splits: str) -> pa.Table:
+        return self._table.filter(pc.is_in(self._table.column("split"), value_set=pa.array(splits)))
+
+
+def write_splits(path: Path, parts: Mapping[str, tuple[pa.Array, Hashes]]) -> int:
+    """Write ids and contents by split, sorted by id; returns the number of rows."""
+    table = pa.table(
+        {
+            "id": pa.concat_arrays([ids for ids, _ in parts.values()]),
+            "split": pa.array(
+                [split for split, (ids, _) in parts.items() for _ in range(len(ids))], pa.string()
+            ),
+            "content": np.concatenate([content for _, content in parts.values()]),
+        },
+        schema=SCHEMA,
+    )
+    table = table.sort_by("id")
+    pq.write_table(table, path)
+    return int(table.num_rows)

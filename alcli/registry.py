@@ -1,0 +1,116 @@
+"""A folder is a registry: every module in it that is no helper is a member, named by its file.
+
+`strategies/margin.py` is the strategy `margin`. A user's own class is `mypackage.module:MyClass`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from alcli.errors import ConfigError, suggest
+
+Member = TypeVar("Member")
+Spec = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Member]):
+    """The members of the folder `alcli/<folder>`, each a class that derives from the contract `base`."""
+
+    folder: str
+    base: str
+    word: str
+
+    def names(self) -> list[str]:
+        """Sorted names of all members; imports none of them."""
+        folder = Path(__file__).parent / self.folder
+        return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+    def load(self, name: str) -> type[Member]:
+        """The member's class: a file in the folder, or `package.module:Class` of a user.
+
+        Raises:
+            ConfigError: no such member; the nearest right name is given.
+        """
+        if ":" in name:
+            return self._load_users(name)
+        if name not in self.names():
+            raise ConfigError(f"unknown {self.word} {name!r}", hint=suggest(name, self.names()))
+        module = import_module(f"alcli.{self.folder}.{name}")
+        contract = getattr(import_module(f"alcli.{self.folder}"), self.base)
+        own = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, contract) and value.__module__ == module.__name__
+        ]
+        if len(own) != 1:
+            raise ConfigError(f"{self.word} {name!r} must define exactly one {self.base}, found {len(own)}")
+        return own[0]
+
+    def build(self, spec: Spec) -> Member:
+        """An instance from `name` or `{name: ..., parameter: value, ...}`.
+
+        Raises:
+            ConfigError: unknown name, unknown parameter (nearest right one given) or a refused value.
+        """
+        name, parameters = split_spec(spec)
+        member = self.load(name)
+        known = [field.name for field in dataclasses.fields(member) if field.init]  # type: ignore[arg-type]
+        for parameter in parameters:
+            if parameter not in known:
+                raise ConfigError(
+                    f"{self.word} {name!r} has no parameter {parameter!r}", hint=suggest(parameter, known)
+                )
+        try:
+            return member(**parameters)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{self.word} {name!r}: {error}") from error
+
+    def members(self) -> Iterator[tuple[str, type[Member]]]:
+        """Every name with its class, in order; imports them all."""
+        for name in self.names():
+            yield name, self.load(name)
+
+    def _load_users(self, name: str) -> type[Member]:
+        module_name, _, class_name = name.partition(":")
+        if "" not in sys.path:
+            sys.path.insert(0, "")  # a module beside the project is found, as with `python -m`
+        try:
+            member = getattr(import_module(module_name), class_name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError(
+                f"{self.word} {name!r} cannot be imported: {error}",
+                hint="write package.module:Class of something that `python -c 'import package.module'` finds",
+            ) from error
+        contract = getattr(import_module(f"alcli.{self.folder}"), self.base)
+        if not (
+            isinstance(member, type) and issubclass(member, contract) and dataclasses.is_dataclass(member)
+        ):
+            raise ConfigError(
+                f"{self.word} {name!r} is no dataclass that derives from alcli.{self.folder}.{self.base}"
+            )
+        return member
+
+
+def split_spec(spec: Spec) -> tuple[str, dict[str, Any]]:
+    """`margin` or `{name: margin, ...}` as (name, parameters)."""
+    if isinstance(spec, str):
+        return spec, {}
+    parameters = dict(spec)
+    name = parameters.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"a mapping here needs a `name`, found {dict(spec)!r}")
+    return name, parameters
+
+
+STRATEGIES: Registry[Any] = Registry("strategies", "Strategy", "strategy")
+MODELS: Registry[Any] = Registry("models", "Model", "model")
+FEATURES: Registry[Any] = Registry("features", "Feature", "feature kind")
+STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion")
+FORMATS: Registry[Any] = Registry("formats", "Format", "file format")

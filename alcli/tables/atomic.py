@@ -1,0 +1,78 @@
+"""Writes that a crash cannot leave half done, and the file system's refusals in clear words."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alcli.errors import FileError
+
+_ADVICE = {
+    errno.ENOSPC: ("no space is left on the disk", "free some space and run the command again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space and run the command again"),
+    errno.EACCES: ("permission denied", "check the rights of the file and its folder"),
+    errno.EPERM: ("permission denied", "check the rights of the file and its folder"),
+    errno.EROFS: ("the file system is read-only", "work on a writable copy of the project"),
+    errno.ENOENT: ("there is no such file or folder", "check the path"),
+    errno.EISDIR: ("this is a folder, a file is needed", "name a file"),
+    errno.ENOTDIR: ("a part of this path is no folder", "check the path"),
+    errno.EIO: ("the disk reports an input/output error", "check the disk"),
+}
+
+
+def file_error(error: OSError, path: Path | str | None = None) -> FileError:
+    """The error tree's version of an OSError, naming the file."""
+    where = str(path or error.filename or "the file system")
+    message, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), None))
+    return FileError(message, where=where, hint=hint)
+
+
+@contextmanager
+def file_errors(path: Path | str) -> Iterator[None]:
+    """Turn an OSError inside the block into a FileError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise file_error(error, path) from error
+
+
+def fsync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; it takes the name `path` only when the block ends well."""
+    scratch = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        yield scratch
+        with file_errors(path):
+            fsync(scratch)
+            os.replace(scratch, path)
+            fsync(path.parent)
+    except BaseException as error:
+        scratch.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise file_error(error, path) from error
+        raise
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a whole file at once: readers see the old bytes or the new ones."""
+    with atomic_path(path) as scratch:
+        scratch.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sha256_file(path: Path) -> str:
+    """sha256 of a file's bytes, read in blocks."""
+    with file_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,249 @@
+"""A table in files, as a stream: one file, a folder or a glob, Parquet or CSV, local or remote.
+
+Column values come as Arrow arrays. CSV cells always come as strings, so that what a column means
+is decided by its use and not by a guess.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+from alcli.errors import DataError, FileError
+from alcli.tables.atomic import file_error
+
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".tsv")
+BATCH_ROWS = 16_384
+_CSV_BLOCK = 1 << 23
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows in a file's order; `first` is the number of the first one, from 1 (CSV: the header is row 1)."""
+
+    table: pa.RecordBatch
+    file: str
+    first: int
+
+    def place(self, row: int) -> str:
+        """Where a row of the batch stands: `pool.csv, row 17`."""
+        return f"{self.file}, row {self.first + row}"
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """The files behind a path, folder, glob or s3:// URI, sorted by name.
+
+    Raises (from its methods):
+        FileError: nothing there, or no permission.
+        DataError: unreadable files, other columns than asked for.
+    """
+
+    location: str
+    base: Path = field(default_factory=Path)
+
+    @cached_property
+    def files(self) -> list[DataFile]:
+        """At least one file."""
+        found = self._remote() if "://" in self.location else self._local()
+        if not found:
+            raise FileError(
+                "no Parquet or CSV file is found there",
+                where=self.location,
+                hint="files must end in .parquet, .pq, .csv or .tsv; a glob such as 'pool/*.parquet' works too",
+            )
+        return found
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The first file's columns; CSV columns are all strings."""
+        return self.files[0].schema
+
+    def batches(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[Batch]:
+        """All rows of some columns, file after file."""
+        for file in self.files:
+            yield from file.batches(columns, batch_rows)
+
+    def _local(self) -> list[DataFile]:
+        path = self.base / self.location
+        if path.is_dir():
+            paths = [p for p in path.rglob("*") if p.suffix in (*PARQUET, *CSV) and not _hidden(p, path)]
+        elif any(sign in self.location for sign in "*?["):
+            root = Path(path.anchor) if path.is_absolute() else Path()
+            paths = [p for p in root.glob(str(path.relative_to(root))) if p.is_file()]
+        elif path.exists():
+            paths = [path]
+        else:
+            raise FileError("there is no such file or folder", where=self.location, hint="check the path")
+        return [DataFile(str(p), str(_relative(p, self.base))) for p in sorted(paths)]
+
+    def _remote(self) -> list[DataFile]:
+        from pyarrow import fs
+
+        try:
+            root = (
+                self.location.split("*", 1)[0].rpartition("/")[0] if "*" in self.location else self.location
+            )
+            system, path = fs.FileSystem.from_uri(root)
+            info = system.get_file_info(path)
+            if info.type == fs.FileType.File:
+                return [DataFile(path, self.location, system)]
+            listed = system.get_file_info(fs.FileSelector(path, recursive=True))
+        except (OSError, ValueError) as error:
+            raise FileError(f"the storage does not answer: {error}", where=self.location) from error
+        pattern = self.location.partition("://")[2]
+        names = [
+            item.path
+            for item in listed
+            if item.type == fs.FileType.File and PurePosixPath(item.path).suffix in (*PARQUET, *CSV)
+        ]
+        if "*" in self.location:
+            names = [name for name in names if fnmatch.fnmatch(name, pattern)]
+        return [DataFile(name, name, system) for name in sorted(names)]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet or CSV file; `name` is how messages call it."""
+
+    path: str
+    name: str
+    system: Any = None
+
+    @property
+    def is_parquet(self) -> bool:
+        return PurePosixPath(self.path).suffix.lower() in PARQUET
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The file's columns."""
+        if self.is_parquet:
+            with self._parquet() as parquet:
+                return parquet.schema_arrow
+        return pa.schema([(name, pa.string()) for name in self._csv_header])
+
+    @property
+    def n_rows(self) -> int | None:
+        """The number of rows where the file knows it (Parquet), else None."""
+        if not self.is_parquet:
+            return None
+        with self._parquet() as parquet:
+            return int(parquet.metadata.num_rows)
+
+    def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[Batch]:
+        """The file's rows, some columns, in its order."""
+        missing = [name for name in columns if name not in self.schema.names]
+        if missing:
+            raise DataError(
+                f"there is no column {missing[0]!r}",
+                where=self.name,
+                hint=f"its columns are: {', '.join(self.schema.names[:20])}",
+            )
+        columns = list(dict.fromkeys(columns))
+        first = 1 if self.is_parquet else 2
+        stream = self._parquet_batches(columns, batch_rows) if self.is_parquet else self._csv_batches(columns)
+        for table in stream:
+            if table.num_rows:
+                yield Batch(table.select(columns), self.name, first)
+                first += table.num_rows
+
+    def _parquet(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._open())
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"this is no readable Parquet file: {_first_line(error)}",
+                where=self.name,
+                hint="it may be truncated: copy or write it again",
+            ) from error
+
+    def _parquet_batches(self, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        try:
+            with self._parquet() as parquet:
+                yield from parquet.iter_batches(batch_size=batch_rows, columns=columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(
+                f"the Parquet file breaks off or is damaged: {_first_line(error)}",
+                where=self.name,
+                hint="copy or write it again",
+            ) from error
+
+    def _csv_batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        names = self._csv_header
+        try:
+            with self._open() as file:
+                yield from pc_csv.open_csv(
+                    file,
+                    read_options=pc_csv.ReadOptions(column_names=names, skip_rows=1, block_size=_CSV_BLOCK),
+                    parse_options=pc_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
+                    convert_options=pc_csv.ConvertOptions(
+                        column_types=dict.fromkeys(names, pa.string()),
+                        include_columns=columns,
+                        strings_can_be_null=False,
+                    ),
+                )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return
+            raise DataError(
+                f"the CSV cannot be read: {_first_line(error)}",
+                where=self.name,
+                hint="it must be UTF-8, with as many cells in every row as the header has",
+            ) from error
+
+    @cached_property
+    def _header_line(self) -> str:
+        try:
+            with self._open() as file:
+                head = file.read(1 << 20)
+            line = head.removeprefix(b"\xef\xbb\xbf").splitlines()
+            return line[0].decode("utf-8") if line else ""
+        except UnicodeDecodeError as error:
+            raise DataError("the CSV is not UTF-8", where=self.name, hint="save it as CSV UTF-8") from error
+
+    @property
+    def _delimiter(self) -> str:
+        if self.path.endswith(".tsv"):
+            return "\t"
+        return max(",;\t", key=self._header_line.count)
+
+    @cached_property
+    def _csv_header(self) -> list[str]:
+        import csv
+
+        names = next(csv.reader([self._header_line], delimiter=self._delimiter), [])
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(f"the column {twice[0]!r} stands twice in the header", where=self.name)
+        if not names:
+            raise DataError("the file is empty", where=self.name, hint="its first line must name the columns")
+        return names
+
+    def _open(self) -> Any:
+        try:
+            if self.system is not None:
+                return self.system.open_input_file(self.path)
+            return pa.OSFile(self.path)
+        except OSError as error:
+            raise file_error(error, self.name) from error
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+
+
+def _relative(path: Path, base: Path) -> Path:
+    return path.relative_to(base) if path.is_relative_to(base) else path
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
