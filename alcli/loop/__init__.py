@@ -24,6 +24,7 @@ class Result:
         warnings: what the user should know although it went well.
         summary: sentences for people.
         more: further keys of the JSON document.
+        exit_code: of the process, where the user asked for one that tells.
     """
 
     command: str
@@ -34,6 +35,7 @@ class Result:
     warnings: Sequence[str] = ()
     summary: Sequence[str] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
 
 
 class Progress(Protocol):

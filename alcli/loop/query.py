@@ -60,6 +60,7 @@ def query(project: Project, more: int = 0) -> Result:
         "asked": len(choices),
         "candidates": picking.n_candidates,
         "explore": sum(choice.reason == "explore" for choice in choices),
+        "pending": len(standing.pending) + len(choices),
     }
     step = Step(
         "query",
@@ -81,7 +82,7 @@ def query(project: Project, more: int = 0) -> Result:
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
         outputs |= _stage_file(project, round_, change, f"{folder}/{QUERY}", [c.id for c in choices])
-        changed = round_.with_step(step.finished(outputs, counts))
+        changed = round_.with_step(step.finished(outputs, counts, clock=project.clock))
         change.record(changed)
     project.log(changed, "query", started)
     return Result(
@@ -117,7 +118,9 @@ def release(project: Project) -> Result:
             step = _batch_step(round_)
             if step is not None and round_.number in released:
                 ids = sorted({*step.more.get("released", ()), *released[round_.number]})
-                change.record(round_.replacing(step.finished(step.outputs, step.counts, released=ids)))
+                counts = {**step.counts, "pending": len(standing.pending) - len(pending)}
+                entry = step.finished(step.outputs, counts, released=ids, clock=project.clock)
+                change.record(round_.replacing(entry))
     project.log(project.newest, "query --release", started, released=len(pending))
     return Result(
         "query",
@@ -223,6 +226,7 @@ def _add(
     name = f"{folder}/query-{len(batches) + 1}.csv"
     before = read_selection(project, folder)
     counts = {**done.counts, "asked": before.num_rows + len(choices), "candidates": picking.n_candidates}
+    counts["pending"] = len(picking.standing.pending) + len(choices)
     if not choices:
         return Result("query", round_.number, changed=False, counts=counts, summary=["Nothing left to ask."])
     with project.change() as change:
@@ -232,7 +236,7 @@ def _add(
         outputs |= _stage_file(project, round_, change, name, new)
         given_back = sorted(set(done.more.get("released", ())) - set(new))
         batches[name] = before.num_rows
-        step = done.finished(outputs, counts, batches=batches, released=given_back)
+        step = done.finished(outputs, counts, batches=batches, released=given_back, clock=project.clock)
         changed = round_.replacing(step)
         change.record(changed)
     project.log(changed, "query --more", started)

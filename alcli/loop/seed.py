@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from alcli.project.pool import Pool, Rows, isin_sorted
 from alcli.project.query_file import stage_query
 from alcli.project.sample import lowest
 from alcli.project.selection import QUERY, Choice, read_selection, selection_table, stage_selection
+from alcli.project.sizes import SIZE_KEYS, Sizes, fit_sizes
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
 from alcli.registry import FEATURES, FORMATS, STRATEGIES, split_spec
 from alcli.strategies import Candidates
@@ -28,11 +30,10 @@ from alcli.tables.hashing import Hashes, hash_strings, salted
 
 READS = ("id", "features", "split", "seed", "random_state")
 SAMPLE = 20_000
-_SHARES = {"split.validation": 1 / 8, "split.reserve": 1 / 8, "seed.size": 1 / 10}
 _SEALED_GROUPS_SHARE = 0.25
 
 
-def seed(project: Project) -> Result:
+def seed(project: Project, labels: Path | None = None, validation_ids: Path | None = None) -> Result:
     """Draw validation, reserve and seed set; write `splits.parquet` and `rounds/000/`.
 
     Raises:
@@ -66,6 +67,7 @@ def seed(project: Project) -> Result:
         "held_out": len(held_out[0]),
         "seed": len(draw.seed),
         "asked": len(draw.validation) + len(draw.seed),
+        "pending": len(draw.validation) + len(draw.seed),
     }
     folder = Round(0).folder
     with project.change() as change:
@@ -80,7 +82,7 @@ def seed(project: Project) -> Result:
         outputs |= stage_selection(change, folder, selection_table(choices))
         ids = [choice.id for choice in choices]
         outputs |= stage_query(project, change, f"{folder}/{QUERY}", ids, FORMATS.build("csv"))
-        round_ = Round(0).with_step(step.finished(outputs, counts))
+        round_ = Round(0).with_step(step.finished(outputs, counts, clock=project.clock))
         change.record(round_)
     project.log(round_, "seed", started)
     return Result(
@@ -132,55 +134,6 @@ def _up_to_date(project: Project) -> Result:
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Rows to draw of each split, and whether the user insists on the seed set's."""
-
-    validation: int
-    reserve: int
-    seed: int
-
-    @property
-    def total(self) -> int:
-        return self.validation + self.reserve + self.seed
-
-
-def fit_sizes(project: Project, n_rows: int) -> tuple[Sizes, list[str]]:
-    """The configured sizes in rows; those that nobody set shrink to fit a small pool, with a warning.
-
-    Raises:
-        ConfigError: sizes that were set do not fit.
-    """
-    config = project.config
-    values = {
-        "split.validation": config.split.validation,
-        "split.reserve": config.split.reserve,
-        "seed.size": config.seed.size,
-    }
-    sizes = {key: round(value * n_rows) if 0 < value < 1 else int(value) for key, value in values.items()}
-    warnings = []
-    for key, share in _SHARES.items():
-        limit = max(1, int(n_rows * share))
-        if not config.is_set(key) and sizes[key] > limit:
-            warnings.append(f"{key} is {limit:,} instead of {sizes[key]:,}: the pool has {n_rows:,} rows")
-            sizes[key] = limit
-    if sum(sizes.values()) > n_rows:
-        parts = " + ".join(f"{key} {size:,}" for key, size in sizes.items())
-        key = next((key for key in reversed(sizes) if config.is_set(key)), "seed.size")
-        raise ConfigError(
-            f"{parts} = {sum(sizes.values()):,} rows do not fit a pool of {n_rows:,}",
-            where=project.source.where(key),
-            hint="make them smaller, or remove them to have them fitted",
-        )
-    if sizes["seed.size"] < 1:
-        raise ConfigError(
-            "the seed set needs at least one row",
-            where=project.source.where("seed.size"),
-            hint="set 20 or more",
-        )
-    return Sizes(*sizes.values()), warnings
-
-
-@dataclass(frozen=True)
 class _Draw:
     """Rows with the lowest keys, by rising key, and which of them (positions) are in which split."""
 
@@ -207,7 +160,7 @@ def _draw(project: Project, pool: Pool, n_rows: int, sizes: Sizes) -> _Draw:
         if draw.shortage is None or size >= n_rows:
             break
         size *= 4
-    if draw.shortage is not None and any(project.config.is_set(key) for key in _SHARES):
+    if draw.shortage is not None and any(project.config.is_set(key) for key in SIZE_KEYS):
         raise ConfigError(
             draw.shortage,
             where=project.source.where("seed.size"),

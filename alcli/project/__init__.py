@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from alcli.project.lock import command_line, locked
 from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
 from alcli.project.transaction import Transaction, recover, transaction
 from alcli.tables.atomic import atomic_write, file_error, file_errors, sha256_file
+from alcli.tables.listing import local_files
 
 __all__ = ["File", "Project", "Round", "Step", "Transaction", "round_folder"]
 
@@ -121,9 +123,20 @@ class Project:
         """sha256 of a file's bytes; read again only when its size or time changed."""
         return self._digests.of(path)
 
-    def file(self, path: Path, rows: int | None = None) -> File:
-        """A file's identity for a manifest."""
-        return File(self.digest(path), rows)
+    def pool_file(self) -> File | None:
+        """The local pool's identity, from its files' digests; None for a remote one."""
+        if "://" in self.config.pool:
+            return None
+        whole = hashlib.sha256()
+        for path in local_files(self.config.pool, self.root):
+            whole.update(self.digest(path).encode())
+        return File(whole.hexdigest())
+
+    @property
+    def clock(self) -> int:
+        """Counts the steps that changed what was asked or answered; the next one's number."""
+        steps = [step for round_ in self.rounds for step in round_.steps.values()]
+        return 1 + max((int(step.more.get("clock", 0)) for step in steps), default=0)
 
     def read_settings(self, keys: Sequence[str]) -> tuple[str, ...]:
         """Those `--set` values that touch the config keys which a step reads."""

@@ -14,14 +14,12 @@ Codes = NDArray[np.int64]
 
 def coded(column: Any) -> tuple[Codes, pa.Array]:
     """(n,) code of each row's value, and the values by code in order of first appearance; a null is -1."""
-    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    column = column.unify_dictionaries()
-    if column.num_chunks == 0:
-        return np.empty(0, dtype=np.int64), pa.array([], column.type.value_type)
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(codes).astype(np.int64), column.chunk(0).dictionary
+    whole = pa.chunked_array(column.chunks if isinstance(column, pa.ChunkedArray) else [column], column.type)
+    if pa.types.is_string(column.type):
+        whole = whole.cast(pa.large_string())  # as one piece it may pass 2 GiB
+    encoded = pa.concat_arrays(whole.chunks or [pa.array([], whole.type)]).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
+    return codes, encoded.dictionary.cast(column.type)
 
 
 def ranked(column: Any) -> Codes:

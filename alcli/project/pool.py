@@ -94,13 +94,13 @@ class Pool:
     @cached_property
     def file(self) -> File:
         """Its identity: the digests of its files (for remote ones: size and time)."""
+        local = self._project.pool_file()
+        if local is not None:
+            return local
         whole = hashlib.sha256()
         for data in self._files.files:
-            if data.system is None:
-                whole.update(self._project.digest(self._project.root / data.path).encode())
-            else:
-                info = data.system.get_file_info(data.path)
-                whole.update(f"{data.path} {info.size} {info.mtime_ns}\n".encode())
+            info = data.system.get_file_info(data.path)
+            whole.update(f"{data.path} {info.size} {info.mtime_ns}\n".encode())
         return File(whole.hexdigest())
 
     def file_with(self, n_rows: int) -> File:

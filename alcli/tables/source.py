@@ -19,9 +19,8 @@ import pyarrow.parquet as pq
 
 from alcli.errors import DataError, FileError
 from alcli.tables.atomic import file_error
+from alcli.tables.listing import CSV, PARQUET, local_files, path_in_messages
 
-PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".tsv")
 BATCH_ROWS = 16_384
 _CSV_BLOCK = 1 << 23
 
@@ -74,17 +73,9 @@ class TableFiles:
             yield from file.batches(columns, batch_rows)
 
     def _local(self) -> list[DataFile]:
-        path = self.base / self.location
-        if path.is_dir():
-            paths = [p for p in path.rglob("*") if p.suffix in (*PARQUET, *CSV) and not _hidden(p, path)]
-        elif any(sign in self.location for sign in "*?["):
-            root = Path(path.anchor) if path.is_absolute() else Path()
-            paths = [p for p in root.glob(str(path.relative_to(root))) if p.is_file()]
-        elif path.exists():
-            paths = [path]
-        else:
-            raise FileError("there is no such file or folder", where=self.location, hint="check the path")
-        return [DataFile(str(p), str(_relative(p, self.base))) for p in sorted(paths)]
+        return [
+            DataFile(str(path), path_in_messages(path, self.base)) for path in local_files(self.location, self.base)
+        ]
 
     def _remote(self) -> list[DataFile]:
         from pyarrow import fs
@@ -235,14 +226,6 @@ class DataFile:
             return pa.OSFile(self.path)
         except OSError as error:
             raise file_error(error, self.name) from error
-
-
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
-
-
-def _relative(path: Path, base: Path) -> Path:
-    return path.relative_to(base) if path.is_relative_to(base) else path
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,55 @@
+"""The command line. Typer, rich, `print` and exit codes live in this package and nowhere else."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+import alcli
+from alcli.cli import demo, ingest, init, query, score, seed, status, strategies, train
+
+app = typer.Typer(
+    name="alcli",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"alcli {alcli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _alcli(
+    version: Annotated[  # noqa: ARG001 - typer calls _version
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Choose what people label next: active learning in files, one command a step.
+
+    init, seed, then round after round: people label, ingest, train, score, query.
+
+    `alcli demo` shows it all on sample data.
+    """
+
+
+for module in (init, seed, ingest, train, score, query, status, strategies, demo):
+    module.register(app)
+
+
+def main() -> None:
+    """Run alcli; a termination signal ends it as tidily as ctrl-c."""
+    signal.signal(signal.SIGTERM, _terminate)
+    app()
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

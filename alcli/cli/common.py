@@ -1,0 +1,253 @@
+"""What all commands share: their common options, how results are printed, and how errors end a command."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alcli.errors import AlcliError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from alcli.loop import Result
+    from alcli.project import Project
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every command has."""
+
+    project: Path
+    config: Path | None
+    settings: tuple[str, ...]
+    json: bool
+    quiet: bool
+    verbose: bool
+
+    def open(self) -> Project:
+        """The project; every key and name in its config is checked here, before anything else."""
+        from alcli.cli.checking import check_names
+        from alcli.project import Project
+
+        project = Project.open(self.project, self.config, self.settings)
+        check_names(project)
+        return project
+
+    @contextmanager
+    def writing(self, command: str) -> Iterator[Project]:
+        """The project with its lock held."""
+        project = self.open()
+        with project.writing(command):
+            yield project
+
+    @property
+    def console(self) -> Console:
+        """Where results are printed."""
+        return make_console(stderr=False)
+
+
+_OPTIONS: dict[str, Any] = {
+    "project": (
+        Annotated[
+            Path, typer.Option("--project", "-C", help="The project directory.", rich_help_panel="Common options")
+        ],
+        Path(),
+    ),
+    "config": (
+        Annotated[
+            Path | None,
+            typer.Option(help="A config file instead of alcli.yaml.", rich_help_panel="Common options"),
+        ],
+        None,
+    ),
+    "settings": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="KEY=VALUE",
+                help="Override a config key: query.batch_size=50. Repeatable.",
+                rich_help_panel="Common options",
+            ),
+        ],
+        None,
+    ),
+    "json": (
+        Annotated[
+            bool,
+            typer.Option("--json", help="Print one JSON document.", rich_help_panel="Common options"),
+        ],
+        False,
+    ),
+    "quiet": (
+        Annotated[
+            bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel="Common options")
+        ],
+        False,
+    ),
+    "verbose": (
+        Annotated[
+            bool, typer.Option("--verbose", "-v", help="Print more.", rich_help_panel="Common options")
+        ],
+        False,
+    ),
+}
+
+Shown = Callable[["Result", Common], None]
+
+
+def command(
+    app: typer.Typer, name: str, *, reads: str, writes: str, example: str, show: Shown | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function a command: `function(common, **its_own_options)` returns the `Result` that is printed.
+
+    Its docstring's first line says what the command does; what it reads and writes, and an example, follow.
+    """
+
+    def register(function: Callable[..., Result]) -> Callable[..., Any]:
+        own = _own_options(function)
+        shared = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for option, (annotation, default) in _OPTIONS.items()
+        ]
+        parameters = own + shared
+
+        @wraps(function)
+        def run(**values: Any) -> None:
+            common = Common(
+                values.pop("project"),
+                values.pop("config"),
+                tuple(values.pop("settings") or ()),
+                values.pop("json"),
+                values.pop("quiet"),
+                values.pop("verbose"),
+            )
+            with errors_end_the_command(common):
+                result = function(common, **values)
+                print_result(result, common, show)
+                if result.exit_code:
+                    raise typer.Exit(result.exit_code)
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        del run.__wrapped__
+        text = "\n\n".join(
+            [inspect.cleandoc(function.__doc__ or ""), f"Reads: {reads}", f"Writes: {writes}", f"Example: {example}"]
+        )
+        app.command(name, help=text)(run)
+        return function
+
+    return register
+
+
+def _own_options(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """A command function's own parameters; the type it returns is not looked up, to keep help quick."""
+    _, *own = inspect.signature(function).parameters.values()
+    return [
+        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=eval(p.annotation, function.__globals__))  # noqa: S307
+        for p in own
+    ]
+
+
+@contextmanager
+def errors_end_the_command(common: Common) -> Iterator[None]:
+    """Print an error in words, and exit with its code."""
+    try:
+        yield
+    except AlcliError as error:
+        fail(error, common)
+    except MemoryError:
+        fail(AlcliError("memory ran out", hint="close other programs, or use a machine with more"), common)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        from alcli.tables.atomic import file_error
+
+        fail(file_error(error), common)
+
+
+def fail(error: AlcliError, common: Common) -> None:
+    """Say what is wrong, where, and what to do; exit with the error's code."""
+    if common.json:
+        found = {"kind": error.kind, "message": error.message, "where": error.where, "hint": error.hint}
+        print(json.dumps({"error": found}, ensure_ascii=False))
+    else:
+        console = make_console(stderr=True)
+        place = f"{error.where}: " if error.where else ""
+        console.print(f"[bold red]error[/] {_plain(place + error.message)}", soft_wrap=True)
+        if error.hint:
+            console.print(f"[dim]{_plain(error.hint)}[/]", soft_wrap=True)
+    raise typer.Exit(error.exit_code) from error
+
+
+def print_result(result: Result, common: Common, show: Shown | None) -> None:
+    """One JSON document, or sentences (and what `show` draws) on stdout with warnings on stderr."""
+    if common.json:
+        print(json.dumps(document(result), ensure_ascii=False))
+        return
+    if common.quiet:
+        return
+    warn(result.warnings)
+    console = common.console
+    for line in result.summary:
+        console.print(_plain(line), soft_wrap=True)
+    if show is not None:
+        show(result, common)
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The JSON document of a command."""
+    return {
+        "command": result.command,
+        "round": result.round,
+        "changed": result.changed,
+        "counts": dict(result.counts),
+        "files": list(result.files),
+        "warnings": list(result.warnings),
+        **result.more,
+    }
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings, on stderr."""
+    if warnings:
+        console = make_console(stderr=True)
+        for warning in warnings:
+            console.print(f"[yellow]warning[/] {_plain(warning)}", soft_wrap=True)
+
+
+def make_console(*, stderr: bool) -> Console:
+    """A console that colours for terminals only, and obeys NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@contextmanager
+def progress_bar(common: Common, what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr where that is a terminal; else nothing."""
+    if common.quiet or common.json or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,40 @@
+"""`alcli query`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alcli.cli.common import Common, command
+
+if TYPE_CHECKING:
+    from alcli.loop import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app,
+        "query",
+        reads="rounds/NNN/scores/, the pool, the ledger",
+        writes="rounds/NNN/query.csv (give it to people), selection.parquet (why each row)",
+        example="alcli query --set query.batch_size=100",
+    )
+    def query(
+        common: Common,
+        more: Annotated[
+            int, typer.Option(min=1, metavar="N", help="Ask N further rows from the same scores.", show_default=False)
+        ] = 0,
+        release: Annotated[
+            bool, typer.Option("--release", help="Give rows back that nobody has answered.")
+        ] = False,
+    ) -> Result:
+        """Choose the rows that people label next."""
+        from alcli.loop import query as step
+
+        if more and release:
+            raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
+        with common.writing("query") as project:
+            return step.release(project) if release else step.query(project, more)

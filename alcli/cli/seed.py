@@ -1,0 +1,39 @@
+"""`alcli seed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alcli.cli.common import Common, command
+
+if TYPE_CHECKING:
+    from alcli.loop import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app,
+        "seed",
+        reads="the pool, alcli.yaml",
+        writes="splits.parquet; rounds/000/ with query.csv (give it to people), selection.parquet, round.json",
+        example="alcli seed --set seed.size=100",
+    )
+    def seed(
+        common: Common,
+        labels: Annotated[
+            Path | None, typer.Option(help="Start from labels you have: a file with id and label.")
+        ] = None,
+        validation_ids: Annotated[
+            Path | None, typer.Option(help="Your own test set: a file with the ids of its rows.")
+        ] = None,
+    ) -> Result:
+        """Draw and seal the validation set, choose the first rows."""
+        from alcli.loop import seed as step
+
+        with common.writing("seed") as project:
+            return step.seed(project, labels, validation_ids)

@@ -1,0 +1,172 @@
+"""`init`: look at a pool and write a config that runs as it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from alcli.config import CONFIG_NAME, Config, Source, load_config
+from alcli.errors import DataError, StateError
+from alcli.loop import Result, plural
+from alcli.project import Project
+from alcli.project.guess import Guess, guess, listed, quoted
+from alcli.project.sizes import fit_sizes
+from alcli.tables.atomic import atomic_write, file_errors
+from alcli.tables.source import TableFiles
+
+
+def init(folder: Path, pool: str, id_name: str | None = None) -> Result:
+    """Write `alcli.yaml` into a folder, which is made where it is missing.
+
+    Args:
+        folder: the project directory to be.
+        pool: the pool as the user named it, relative to where they stand.
+        id_name: the id column; None: guessed.
+
+    Raises:
+        DataError: a pool without rows, ids or features.
+        StateError: another config is there already.
+    """
+    location = _relative(pool, folder)
+    target = folder / CONFIG_NAME
+    if target.exists():
+        return _existing(target, location)
+    files = TableFiles(pool, Path())
+    found = guess(files, id_name)
+    if not found.features:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
+        raise DataError(
+            "no column can be a feature", where=pool, hint=f"the model needs texts, numbers or embeddings ({reasons})"
+        )
+    counts = [file.n_rows for file in files.files]
+    n_rows = sum(
+        count if count is not None else sum(batch.table.num_rows for batch in file.batches([found.id], 1 << 16))
+        for file, count in zip(files.files, counts, strict=True)
+    )
+    sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
+    text = _yaml(location, found, {"validation": sizes.validation, "reserve": sizes.reserve, "seed": sizes.seed})
+    with file_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(target, text)
+    warnings = [f"column {name!r} is left out: {reason}" for name, reason in found.left_out.items()]
+    if found.missing:
+        warnings.append(f"missing values in {', '.join(found.missing)}: features.missing is set to fill")
+    return Result(
+        "init",
+        None,
+        changed=True,
+        counts={"pool": n_rows, "columns": len(files.schema.names)},
+        files=[str(target)],
+        warnings=warnings,
+        summary=_summary(found, n_rows, target, folder),
+        more={"features": {"text": found.text, "numeric": found.numeric, "categorical": found.categorical,
+                           "embedding": found.embedding}, "id": found.id},
+    )  # fmt: skip
+
+
+def _relative(pool: str, folder: Path) -> str:
+    if "://" in pool:
+        return pool
+    return os.path.relpath(Path.cwd() / pool, folder.absolute())
+
+
+def _existing(target: Path, location: str) -> Result:
+    config, source = load_config(target)
+    if config.pool != location:
+        raise StateError(
+            f"there is a config already, for the pool {config.pool!r}",
+            where=source.where("pool"),
+            hint="edit it, remove it, or choose another directory",
+        )
+    return Result(
+        "init",
+        None,
+        changed=False,
+        summary=[f"Up to date: {target} is there, and yours to edit."],
+    )
+
+
+def _summary(found: Guess, n_rows: int, target: Path, folder: Path) -> list[str]:
+    kinds = [("text", found.text), ("numeric", found.numeric), ("categorical", found.categorical)]
+    kinds.append(("embedding", [found.embedding] if found.embedding else []))
+    features = ", ".join(f"{kind} {', '.join(names)}" for kind, names in kinds if names)
+    go_there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    return [
+        f"{plural(n_rows, 'row')}, id {found.id}; features: {features}.",
+        f"Wrote {target}: read it through, then `{go_there}alcli seed`.",
+    ]
+
+
+def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
+    """The config as text: every section, each key's meaning beside it."""
+    features = [f"  {kind}: {listed(getattr(found, kind))}" for kind in ("text", "numeric", "categorical")
+                if getattr(found, kind)]  # fmt: skip
+    if found.embedding:
+        features.append(f"  embedding: {quoted(found.embedding)}")
+    if found.missing:
+        features.append("  missing: fill")
+    rest = [f"  # {line}" for line in _unset("features", skip={line.split(":")[0].strip() for line in features})]
+    lines = [
+        "# alcli's config: the one file of this project that a person edits.",
+        "# Every key may be left out; values behind # are the defaults. `alcli init --schema` is for editors.",
+        "",
+        f"pool: {quoted(pool)}  # {_help('pool')}",
+        f"id: {quoted(found.id)}  # {_help('id')}",
+        "",
+        f"features:  # {_section_help('features')}",
+        *features,
+        *rest,
+        *_section("task", {}),
+        *_section("split", {"validation": sizes["validation"], "reserve": sizes["reserve"]}),
+        *_section("seed", {"size": sizes["seed"]}),
+        *_section("model", {"name": "logistic_regression"}),
+        *_section("query", {"strategy": "margin", "batch_size": Config().query.batch_size}),
+        *_section("committee", {}),
+        *_section("labels", {}),
+        *_section("stop", {}),
+        "",
+        f"random_state: 0  # {_help('random_state')}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, values: dict[str, Any]) -> list[str]:
+    """A section with some keys set, and the others as comments."""
+    lines = [f"  {key}: {value}  # {_help(f'{name}.{key}')}" for key, value in values.items()]
+    lines += [f"  # {line}" for line in _unset(name, skip=set(values))]
+    return ["", f"{name}:  # {_section_help(name)}", *lines]
+
+
+def _unset(section: str, skip: set[str]) -> list[str]:
+    """Lines for the keys of a section that stay at their defaults."""
+    defaults = Config().value(section)
+    return [
+        f"{key}: {_plain(value)}  # {_help(f'{section}.{key}')}" for key, value in defaults.items() if key not in skip
+    ]
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return listed([str(item) for item in value])
+    return str(value)
+
+
+def _field(key: str) -> Any:
+    model: Any = Config
+    *sections, last = key.split(".")
+    for section in sections:
+        model = model.model_fields[section].annotation
+    return model.model_fields[last]
+
+
+def _help(key: str) -> str:
+    return str(_field(key).description)
+
+
+def _section_help(name: str) -> str:
+    return str(_field(name).annotation.__doc__).splitlines()[0].rstrip(".")
