@@ -20,7 +20,9 @@ def status(project: Project) -> Result:
     rounds = project.rounds
     seed = rounds[0].steps.get("seed") if rounds else None
     if seed is None:
-        more = _more("new", {}, 0, 0, None, {"verdict": "go_on", "reason": "nothing is labeled yet"}, "alcli seed")
+        more = _more(
+            "new", {}, 0, 0, None, {"verdict": "go_on", "reason": "nothing is labeled yet"}, "alcli seed"
+        )
         return Result("status", None, changed=False, more=more, warnings=_pool_warnings(project, None))
     newest = rounds[-1]
     ingest = _newest(rounds, "ingest")
@@ -38,7 +40,8 @@ def status(project: Project) -> Result:
         newest.number,
         changed=False,
         counts={
-            name: counts.get(name, 0) for name in ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
+            name: counts.get(name, 0)
+            for name in ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
         }
         | {"pending": pending, "pool": seed.counts["pool"]},
         warnings=_pool_warnings(project, seed),

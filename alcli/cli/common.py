@@ -59,7 +59,8 @@ class Common:
 _OPTIONS: dict[str, Any] = {
     "project": (
         Annotated[
-            Path, typer.Option("--project", "-C", help="The project directory.", rich_help_panel="Common options")
+            Path,
+            typer.Option("--project", "-C", help="The project directory.", rich_help_panel="Common options"),
         ],
         Path(),
     ),
@@ -142,7 +143,12 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         del run.__wrapped__
         text = "\n\n".join(
-            [inspect.cleandoc(function.__doc__ or ""), f"Reads: {reads}", f"Writes: {writes}", f"Example: {example}"]
+            [
+                inspect.cleandoc(function.__doc__ or ""),
+                f"Reads: {reads}",
+                f"Writes: {writes}",
+                f"Example: {example}",
+            ]
         )
         app.command(name, help=text)(run)
         return function

@@ -43,9 +43,13 @@ def register(app: typer.Typer) -> None:
         ] = None,
         column: Annotated[
             list[str] | None,
-            typer.Option(metavar="NAME=COLUMN", help="Read annotator, labeled_at, ... from a column. Repeatable."),
+            typer.Option(
+                metavar="NAME=COLUMN", help="Read annotator, labeled_at, ... from a column. Repeatable."
+            ),
         ] = None,
-        guideline: Annotated[str | None, typer.Option(help="The rubric's version, for these answers.")] = None,
+        guideline: Annotated[
+            str | None, typer.Option(help="The rubric's version, for these answers.")
+        ] = None,
         unrequested: Annotated[
             Unrequested, typer.Option(help="Answers to rows that were never asked.")
         ] = Unrequested.refuse,
@@ -61,7 +65,8 @@ def register(app: typer.Typer) -> None:
         rejected: Annotated[Path | None, typer.Option(help="Where to list rows not taken.")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
         rebuild: Annotated[
-            bool, typer.Option("--rebuild", help="Resolve all answers again, after a change of labels.resolve.")
+            bool,
+            typer.Option("--rebuild", help="Resolve all answers again, after a change of labels.resolve."),
         ] = False,
         retract: Annotated[
             str | None, typer.Option(metavar="SOURCE", help="Take back all answers of a file ever ingested.")

@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
         id_: Annotated[str | None, typer.Option("--id", help="The id column; guessed if not named.")] = None,
         schema: Annotated[  # noqa: ARG001 - typer calls _print_schema
             bool,
-            typer.Option("--schema", callback=_print_schema, is_eager=True, help="Print the config's JSON Schema."),
+            typer.Option(
+                "--schema", callback=_print_schema, is_eager=True, help="Print the config's JSON Schema."
+            ),
         ] = False,
     ) -> Result:
         """Look at a pool and write a config that runs as it is."""

@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
     def query(
         common: Common,
         more: Annotated[
-            int, typer.Option(min=1, metavar="N", help="Ask N further rows from the same scores.", show_default=False)
-        ] = 0,
+            int | None, typer.Option(min=1, metavar="N", help="Ask N further rows from the same scores.")
+        ] = None,
         release: Annotated[
             bool, typer.Option("--release", help="Give rows back that nobody has answered.")
         ] = False,
@@ -37,4 +37,4 @@ def register(app: typer.Typer) -> None:
         if more and release:
             raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
         with common.writing("query") as project:
-            return step.release(project) if release else step.query(project, more)
+            return step.release(project) if release else step.query(project, more or 0)

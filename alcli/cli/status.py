@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
     def status(
         common: Common,
         exit_code: Annotated[
-            bool, typer.Option("--exit-code", help="Exit 10 when it is time to stop, 11 while waiting for labels.")
+            bool,
+            typer.Option("--exit-code", help="Exit 10 when it is time to stop, 11 while waiting for labels."),
         ] = False,
     ) -> Result:
         """Say where the loop stands, and the next command to type."""
@@ -73,13 +74,19 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     facts = [("pool", f"{more['pool']:,} rows")]
     aside = [f"{counts[name]:,} {name}" for name in ("disputed", "skipped", "unsure") if counts[name]]
     facts.append(
-        ("labels", f"{more['labeled']:,} for training, {more['pending']:,} pending" + "".join(f", {a}" for a in aside))
+        (
+            "labels",
+            f"{more['labeled']:,} for training, {more['pending']:,} pending"
+            + "".join(f", {a}" for a in aside),
+        )
     )
     validation = more["validation"]
     facts.append(("validation", f"{validation['labeled']:,} of {validation['size']:,} labeled"))
     if more["metrics"] is not None:
         facts += _quality(more["metrics"], more["history"])
-    facts.append(("stop", f"{'yes' if more['stop']['verdict'] == 'stop' else 'no'}: {more['stop']['reason']}"))
+    facts.append(
+        ("stop", f"{'yes' if more['stop']['verdict'] == 'stop' else 'no'}: {more['stop']['reason']}")
+    )
     return facts
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "strategies", reads="nothing", writes="nothing", example="alcli strategies --json", show=_show)
+    @command(
+        app, "strategies", reads="nothing", writes="nothing", example="alcli strategies --json", show=_show
+    )
     def strategies(common: Common) -> Result:  # noqa: ARG001 - it needs no project
         """List the query strategies, what each needs and costs."""
         from alcli.loop import Result
@@ -31,7 +33,9 @@ def register(app: typer.Typer) -> None:
             }
             for name, member in STRATEGIES.members()
         ]
-        return Result("strategies", None, changed=False, counts={"strategies": len(found)}, more={"strategies": found})
+        return Result(
+            "strategies", None, changed=False, counts={"strategies": len(found)}, more={"strategies": found}
+        )
 
 
 def _show(result: Result, common: Common) -> None:

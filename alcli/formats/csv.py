@@ -23,7 +23,7 @@ from alcli.tables.atomic import atomic_write
 
 _BLOCK_ROWS = 50_000
 _LARGEST_CELL = (1 << 31) - 1
-_INTRICATE = re.compile(rb'"|\n\r?\n|\r(?!\n)')
+_BLANK_OR_ODD = re.compile(rb'"|\A[\r\n]|\n\r?\n|\r(?!\n)')
 _NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
 
 
@@ -31,9 +31,10 @@ _NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
 class Csv(Format):
     """Comma-separated values: `,`, `;` or tab, UTF-8 (or UTF-16 with BOM, or Windows-1252 with a warning).
 
-    A file without quotes and blank lines has one reading only and goes through Arrow; any other goes
-    through the strict reader of the standard library, which also names the row where a file breaks. Rows
-    count as in a spreadsheet: the header is row 1, blank lines count but are no rows of the table.
+    A file whose quotes all stand around whole cells, without blank lines, has one reading only and goes
+    through Arrow; any other goes through the strict reader of the standard library, which also names the
+    row where a file breaks. Rows count as in a spreadsheet: the header is row 1, blank lines count but are
+    no rows of the table.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".txt")
@@ -42,10 +43,9 @@ class Csv(Format):
         """All cells as they stand, blanks around them included; columns without a name are left out."""
         data, warnings = read_utf8(path)
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(data)
-        if not _INTRICATE.search(data) and not data.startswith((b"\n", b"\r")):
-            table = _read_plain(data, delimiter, path.name)
-            if table is not None:
-                return Sheet(table, np.arange(2, table.num_rows + 2), warnings=warnings)
+        table = _read_plain(data, delimiter, path.name)
+        if table is not None:
+            return Sheet(table, np.arange(2, table.num_rows + 2), warnings=warnings)
         table, row = _read_strictly(data, delimiter, path.name)
         return Sheet(table, row, warnings=warnings)
 
@@ -70,23 +70,32 @@ def _delimiter(data: bytes) -> str:
 
 
 def _read_plain(data: bytes, delimiter: str, name: str) -> pa.Table | None:
-    """A file in which every line is a row and every delimiter ends a cell; None where a row is ragged."""
-    header = data[: data.find(b"\n")] if b"\n" in data else data
-    cells = header.decode().rstrip("\r").split(delimiter)
-    names = header_names(cells, f"{name}, row 1")
+    """A file that can be read in one way only; None for any other, and where a row is ragged."""
+    if _BLANK_OR_ODD.search(_without_quoted(data, delimiter)):
+        return None
+    header = next(_rows(data[: 1 << 20].decode(errors="ignore"), delimiter, name), (1, []))[1]
+    names = header_names(header, f"{name}, row 1")
     numbers = [str(number) for number in range(len(names))]
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(column_names=numbers, skip_rows=1),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char=False),
+            read_options=arrow_csv.ReadOptions(column_names=numbers),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False, check_utf8=False
             ),
         )
     except pa.ArrowInvalid:
         return None
-    return named_table(names, table.columns)
+    return named_table(names, table.slice(1).columns)
+
+
+def _without_quoted(data: bytes, delimiter: str) -> bytes:
+    """The file with an x for each cell that is quoted as a whole: no quote is left if all are right."""
+    if b'"' not in data:
+        return data
+    edge = rf"[^{delimiter}\r\n]"
+    return re.sub(rf'(?<!{edge})"[^"]*(?:""[^"]*)*"(?!{edge})'.encode(), b"x", data)
 
 
 def _read_strictly(data: bytes, delimiter: str, name: str) -> tuple[pa.Table, NDArray[np.int64]]:

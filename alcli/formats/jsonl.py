@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,13 +18,21 @@ from alcli.formats import Format, Sheet
 from alcli.formats._cells import check_equal_lengths, read_utf8
 from alcli.tables.atomic import atomic_write
 
-_BLOCK_ROWS = 50_000
-# numbers keep the spelling they have in the file; NaN is how pandas writes a blank
-_SPELLED = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=lambda name: name.replace("NaN", "")
-)
+_BLOCK_ROWS = 20_000
 
 _Object = dict[str, Any]
+_Block = tuple[list[int], list[_Object]]
+
+
+class _Float(float):
+    """A number that keeps the spelling it has in the file."""
+
+    def __init__(self, spelling: str) -> None:
+        self.spelling = spelling
+
+
+# NaN is how pandas writes a blank
+_DECODER = json.JSONDecoder(parse_float=_Float, parse_constant=lambda name: name.replace("NaN", ""))
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,12 @@ class Jsonl(Format):
         text = data.decode()
         is_list = text.lstrip()[:1] == "["
         unit = "row" if is_list else "line"
-        objects = _of_list(text, path.name) if is_list else _of_lines(text, path.name)
         places: list[int] = []
-        tables = [pa.table({})]
-        while block := list(islice(objects, _BLOCK_ROWS)):
-            places += [place for place, _ in block]
-            tables.append(_table(block, f"{path.name}, {unit}"))
-        table = pa.concat_tables(tables[1:], promote_options="default") if places else tables[0]
+        tables: list[pa.Table] = []
+        for numbers, objects in _of_list(text, path.name) if is_list else _of_lines(text, path.name):
+            places += numbers
+            tables.append(_table(numbers, objects, f"{path.name}, {unit}"))
+        table = pa.concat_tables(tables or [pa.table({})], promote_options="default")
         filled = [column.fill_null("") for column in table.columns]
         named = pa.table(filled, names=table.column_names)
         return Sheet(named, np.array(places, dtype=np.int64), unit, warnings)
@@ -61,55 +68,73 @@ class Jsonl(Format):
             atomic_write(path, "".join(f"{line}\n" for line in lines))
 
 
-def _of_lines(text: str, name: str) -> Iterator[tuple[int, _Object]]:
-    for line, content in enumerate(io.StringIO(text), start=1):
-        if content.strip():
-            yield line, _object(_decoded(content, name, line), f"{name}, line {line}")
+def _of_lines(text: str, name: str) -> Iterator[_Block]:
+    numbered = ((number, line) for number, line in enumerate(io.StringIO(text), start=1) if line.strip())
+    while block := list(islice(numbered, _BLOCK_ROWS)):
+        numbers, lines = (list(part) for part in zip(*block, strict=True))
+        yield numbers, _decoded_lines(lines, numbers, name)
 
 
-def _of_list(text: str, name: str) -> Iterator[tuple[int, _Object]]:
-    for number, item in enumerate(_decoded(text, name, 1), start=1):
-        yield number, _object(item, f"{name}, row {number}")
+def _of_list(text: str, name: str) -> Iterator[_Block]:
+    items = _decoded(text, f"{name}, line", 1)
+    for start in range(0, len(items), _BLOCK_ROWS):
+        block = items[start : start + _BLOCK_ROWS]
+        numbers = list(range(start + 1, start + 1 + len(block)))
+        _check_objects(block, numbers, f"{name}, row")
+        yield numbers, block
 
 
-def _decoded(text: str, name: str, first_line: int) -> Any:
+def _decoded_lines(lines: list[str], numbers: list[int], name: str) -> list[_Object]:
+    """One call for all of them, which is twice as quick; one by one only to name the line that is broken."""
     try:
-        return _SPELLED.decode(text)
+        items = _DECODER.decode(f"[{','.join(lines)}]")
+    except (ValueError, RecursionError):
+        items = []
+    if len(items) != len(lines):
+        items = [_decoded(line, f"{name}, line", number) for line, number in zip(lines, numbers, strict=True)]
+    _check_objects(items, numbers, f"{name}, line")
+    return list(items)
+
+
+def _decoded(text: str, where: str, first_line: int) -> Any:
+    try:
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
         raise DataError(
             f"this is no valid JSON: {error.msg}, at character {error.colno}",
-            where=f"{name}, line {line}",
+            where=f"{where} {first_line + error.lineno - 1}",
             hint="each line must hold one whole object; or the file one list of objects",
         ) from error
-    except RecursionError as error:
-        raise DataError("the JSON is nested too deeply", where=f"{name}, line {first_line}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"this JSON cannot be read: {error}", where=f"{where} {first_line}") from error
 
 
-def _object(value: Any, where: str) -> _Object:
-    if not isinstance(value, dict):
-        found = json.dumps(value)[:40]
-        raise DataError(
-            f"an object is needed here, found {found}", where=where, hint='such as {"id": "a1", "label": "x"}'
-        )
-    return value
+def _check_objects(items: Sequence[Any], numbers: Sequence[int], where: str) -> None:
+    for item, number in zip(items, numbers, strict=True):
+        if not isinstance(item, dict):
+            raise DataError(
+                f"an object is needed here, found {json.dumps(item)[:40]}",
+                where=f"{where} {number}",
+                hint='such as {"id": "a1", "label": "x"}',
+            )
 
 
-def _table(block: Sequence[tuple[int, _Object]], where: str) -> pa.Table:
-    names = dict.fromkeys(key for _, item in block for key in item)
+def _table(numbers: Sequence[int], objects: Sequence[_Object], where: str) -> pa.Table:
+    names = dict.fromkeys(name for item in objects for name in item)
     try:
-        columns = [pa.array(_texts(item.get(name) for _, item in block), pa.string()) for name in names]
+        columns = [pa.array([_text(item.get(name)) for item in objects], pa.string()) for name in names]
     except UnicodeEncodeError as error:  # "\ud83d" alone: half of an emoji
-        place = next(place for place, item in block if error.object in map(_text, item.values()))
-        raise DataError("half a character stands here: a lone surrogate", where=f"{where} {place}") from error
+        texts = ([_text(value) for value in item.values()] for item in objects)
+        number = next(number for number, own in zip(numbers, texts, strict=True) if error.object in own)
+        raise DataError(
+            "half a character stands here: a lone surrogate", where=f"{where} {number}"
+        ) from error
     return pa.table(columns, names=list(names))
 
 
-def _texts(values: Iterable[Any]) -> list[str]:
-    return [value if type(value) is str else _text(value) for value in values]
-
-
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value.spelling if isinstance(value, _Float) else json.dumps(value, ensure_ascii=False)

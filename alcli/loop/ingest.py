@@ -85,7 +85,11 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
             outputs, resolution = stage_ledger(
                 project, change, intake.ledger, new_rows, splits.split_of, asked.rounds
             )
-            more = {"clock": project.clock, "resolve": project.config.labels.resolve, "classes": list(intake.classes or ())}
+            more = {
+                "clock": project.clock,
+                "resolve": project.config.labels.resolve,
+                "classes": list(intake.classes or ()),
+            }
             entry = step.finished(outputs, _counts(intake, resolution, asked, splits), **more)
             record = round_.replacing(entry)
             change.record(record)

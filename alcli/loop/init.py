@@ -37,15 +37,21 @@ def init(folder: Path, pool: str, id_name: str | None = None) -> Result:
     if not found.features:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise DataError(
-            "no column can be a feature", where=pool, hint=f"the model needs texts, numbers or embeddings ({reasons})"
+            "no column can be a feature",
+            where=pool,
+            hint=f"the model needs texts, numbers or embeddings ({reasons})",
         )
     counts = [file.n_rows for file in files.files]
     n_rows = sum(
-        count if count is not None else sum(batch.table.num_rows for batch in file.batches([found.id], 1 << 16))
+        count
+        if count is not None
+        else sum(batch.table.num_rows for batch in file.batches([found.id], 1 << 16))
         for file, count in zip(files.files, counts, strict=True)
     )
     sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
-    text = _yaml(location, found, {"validation": sizes.validation, "reserve": sizes.reserve, "seed": sizes.seed})
+    text = _yaml(
+        location, found, {"validation": sizes.validation, "reserve": sizes.reserve, "seed": sizes.seed}
+    )
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     atomic_write(target, text)
@@ -106,7 +112,9 @@ def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
         features.append(f"  embedding: {quoted(found.embedding)}")
     if found.missing:
         features.append("  missing: fill")
-    rest = [f"  # {line}" for line in _unset("features", skip={line.split(":")[0].strip() for line in features})]
+    rest = [
+        f"  # {line}" for line in _unset("features", skip={line.split(":")[0].strip() for line in features})
+    ]
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
         "# Every key may be left out; values behind # are the defaults. `alcli init --schema` is for editors.",
@@ -142,7 +150,9 @@ def _unset(section: str, skip: set[str]) -> list[str]:
     """Lines for the keys of a section that stay at their defaults."""
     defaults = Config().value(section)
     return [
-        f"{key}: {_plain(value)}  # {_help(f'{section}.{key}')}" for key, value in defaults.items() if key not in skip
+        f"{key}: {_plain(value)}  # {_help(f'{section}.{key}')}"
+        for key, value in defaults.items()
+        if key not in skip
     ]
 
 

@@ -178,7 +178,13 @@ def quoted(name: str) -> str:
     """A name as YAML reads it back."""
     plain = name.replace("_", "").replace(".", "").replace("-", "")
     words = {"null", "true", "false", "yes", "no", "on", "off", "nan", "inf"}
-    if plain.isascii() and plain.isalnum() and not name[0].isdigit() and name[0] != "-" and name.lower() not in words:
+    if (
+        plain.isascii()
+        and plain.isalnum()
+        and not name[0].isdigit()
+        and name[0] != "-"
+        and name.lower() not in words
+    ):
         return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{escaped}"'

@@ -51,7 +51,7 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     labeled the row.
     """
     standing = current(ledger)
-    answers = ledger.take(pa.array(standing))
+    answers = ledger.select(["id", "label", "status"]).take(pa.array(standing))
     row = group(ranked(answers["id"]))
     n_rows = int(row.max(initial=-1)) + 1
     votes = _count(answers, row, moments(ledger)[0][standing] if policy == "latest" else None)

@@ -13,7 +13,7 @@ SIZE_KEYS = tuple(_SHARES_AT_MOST)
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows to draw of each split, """
+    """Rows to draw of each split,"""
 
     validation: int
     reserve: int

@@ -18,7 +18,9 @@ def local_files(location: str, base: Path) -> list[Path]:
     """
     path = base / location
     if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.suffix.lower() in (*PARQUET, *CSV) and not _hidden(p, path))
+        return sorted(
+            p for p in path.rglob("*") if p.suffix.lower() in (*PARQUET, *CSV) and not _hidden(p, path)
+        )
     if path.exists():
         return [path]
     if any(sign in location for sign in "*?["):

@@ -74,7 +74,8 @@ class TableFiles:
 
     def _local(self) -> list[DataFile]:
         return [
-            DataFile(str(path), path_in_messages(path, self.base)) for path in local_files(self.location, self.base)
+            DataFile(str(path), path_in_messages(path, self.base))
+            for path in local_files(self.location, self.base)
         ]
 
     def _remote(self) -> list[DataFile]:
