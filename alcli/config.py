@@ -11,7 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from alcli.errors import ConfigError, FileError, suggest
 
@@ -23,9 +31,15 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _rows_or_share(value: int | float) -> int | float:
+    if value > 1 and value != int(value):
+        raise ValueError("should be a whole number of rows, or a share below 1")
+    return value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 Labels = tuple[str, ...]
-Size = Annotated[int | float, Field(ge=0)]
+Size = Annotated[int | float, Field(ge=0, allow_inf_nan=False), AfterValidator(_rows_or_share)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Spec = str | dict[str, Any]
 
@@ -248,6 +262,9 @@ class Source:
         parents = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
         if any(parent in self.overridden for parent in parents):
             return f"--set {key}"
+        below = next((name for name in sorted(self.overridden) if name.startswith(f"{key}.")), None)
+        if below is not None:
+            return f"--set {below}"
         line = next((self.lines[parent] for parent in parents if parent in self.lines), None)
         name = self.path.name if self.path else "config"
         return ", ".join(part for part in (name, f"line {line}" if line else "", key) if part)

@@ -30,6 +30,11 @@ class FeatureSpace:
     def __init__(self, parts: Mapping[str, Any]) -> None:
         self.parts = dict(parts)
 
+    @classmethod
+    def of(cls, stored: Any, registry: Any) -> Self:
+        """The features that a model folder holds, built by the registry of features."""
+        return cls({kind: registry.build(kind) for kind in stored.kinds}).load_arrays(stored.features)
+
     def fit(self, columns: Mapping[str, list[Any]]) -> Self:
         """Learn every kind from a sample's raw columns, by kind."""
         for kind, part in self.parts.items():
@@ -105,9 +110,8 @@ class Trained:
     @classmethod
     def of(cls, stored: Any, features: Any, models: Any) -> Self:
         """What a model folder holds, brought to life by the registries of features and models."""
-        space = FeatureSpace({kind: features.build(kind) for kind in stored.kinds})
         return cls(
-            space.load_arrays(stored.features),
+            FeatureSpace.of(stored, features),
             models.build(stored.spec).load_arrays(stored.model),
             [models.build(spec).load_arrays(arrays) for spec, arrays in stored.members],
             tuple(stored.classes),
@@ -155,8 +159,9 @@ class Batch:
 
     def __init__(self, known: Hashes, known_units: Any | None, cap: float | None) -> None:
         self._contents = np.unique(known)
-        self._cap = cap if known_units is not None else None
-        self._units = [known_units] if self._cap is not None and known_units.shape[0] else []
+        self._cap = 1.0 if cap is None else cap
+        self._capped = cap is not None and known_units is not None
+        self._units: list[Any] = [known_units] if known_units is not None and known_units.shape[0] else []
         self.copies = 0
         self.near = 0
 
@@ -168,7 +173,7 @@ class Batch:
                 break
             block = np.arange(start, min(start + _BLOCK, len(content)))
             block = self._new_content(block, content)
-            if self._cap is not None and len(block):
+            if self._capped and len(block):
                 block = self._apart(block, units, limit - len(kept))
             block = block[: limit - len(kept)]
             self._contents = np.union1d(self._contents, content[block])

@@ -317,7 +317,7 @@ def _sums(counts: Ints, group: Ints, n_groups: int) -> Ints:
 
 
 def _ratio(part: Ints, whole: Ints) -> Floats:
-    """part / whole, NaN where whole is 0."""
+    """Part / whole, NaN where whole is 0."""
     return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
 
 

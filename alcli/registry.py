@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from alcli.errors import ConfigError, suggest
+from alcli.errors import ConfigError, FileError, suggest
 
 Member = TypeVar("Member")
 Spec = str | Mapping[str, Any]
@@ -82,7 +82,7 @@ class Registry(Generic[Member]):
         if "" not in sys.path:
             sys.path.insert(0, "")  # a module beside the project is found, as with `python -m`
         try:
-            member = getattr(import_module(module_name), class_name)
+            member: Any = getattr(import_module(module_name), class_name)
         except (ImportError, AttributeError, ValueError) as error:
             raise ConfigError(
                 f"{self.word} {name!r} cannot be imported: {error}",
@@ -95,7 +95,7 @@ class Registry(Generic[Member]):
             raise ConfigError(
                 f"{self.word} {name!r} is no dataclass that derives from alcli.{self.folder}.{self.base}"
             )
-        return member
+        return cast("type[Member]", member)
 
 
 def split_spec(spec: Spec) -> tuple[str, dict[str, Any]]:
@@ -114,3 +114,24 @@ MODELS: Registry[Any] = Registry("models", "Model", "model")
 FEATURES: Registry[Any] = Registry("features", "Feature", "feature kind")
 STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion")
 FORMATS: Registry[Any] = Registry("formats", "Format", "file format")
+
+
+def reader_of(path: Path, name: str | None = None) -> Any:
+    """The format of a label file, by its name or its ending.
+
+    Raises:
+        FileError: an ending that no format has.
+    """
+    if name is not None:
+        return FORMATS.build(name)
+    endings = {}
+    for format_name, member in FORMATS.members():
+        endings.update(dict.fromkeys(member.suffixes, format_name))
+    found = endings.get(path.suffix.lower())
+    if found is None:
+        raise FileError(
+            f"the ending {path.suffix!r} is of no known format",
+            where=str(path),
+            hint=f"known endings are {', '.join(sorted(endings))}; --format NAME forces one",
+        )
+    return FORMATS.build(found)

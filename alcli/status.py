@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from alcli.errors import FileError
@@ -11,7 +10,18 @@ from alcli.loop import Result, judge, plural
 from alcli.project import LABELS, Project, Round, Step
 from alcli.project.history import read_history
 
-STAGES = ("new", "awaiting_labels", "ready_to_train", "trained", "scored", "stopped")
+_ANSWERED = ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
+_NEW: dict[str, Any] = {
+    "stage": "new",
+    "pool": None,
+    "labeled": 0,
+    "validation": {"size": 0, "labeled": 0},
+    "pending": 0,
+    "metrics": None,
+    "stop": {"verdict": "go_on", "reason": "nothing is labeled yet"},
+    "next": "alcli seed",
+    "history": [],
+}
 
 
 def status(project: Project) -> Result:
@@ -20,10 +30,7 @@ def status(project: Project) -> Result:
     rounds = project.rounds
     seed = rounds[0].steps.get("seed") if rounds else None
     if seed is None:
-        more = _more(
-            "new", {}, 0, 0, None, {"verdict": "go_on", "reason": "nothing is labeled yet"}, "alcli seed"
-        )
-        return Result("status", None, changed=False, more=more, warnings=_pool_warnings(project, None))
+        return Result("status", None, changed=False, more=_NEW, warnings=_pool_warnings(project, None))
     newest = rounds[-1]
     ingest = _newest(rounds, "ingest")
     history = read_history(project)
@@ -31,43 +38,26 @@ def status(project: Project) -> Result:
     pending = _pending(rounds)
     stage = "stopped" if verdict["verdict"] == "stop" else _stage(newest, ingest, rounds)
     counts = dict(ingest.counts) if ingest is not None else {}
-    more = _more(stage, seed.counts, counts.get("labeled", 0), pending, _metrics(project), verdict, "")
-    more["validation"]["labeled"] = counts.get("validation_labeled", 0)
-    more["next"] = _next(stage, newest, pending)
-    more["history"] = history
+    more = {
+        "stage": stage,
+        "pool": seed.counts["pool"],
+        "labeled": counts.get("labeled", 0),
+        "validation": {"size": seed.counts["validation"], "labeled": counts.get("validation_labeled", 0)},
+        "pending": pending,
+        "metrics": _metrics(project),
+        "stop": verdict,
+        "next": _next(stage, newest, pending),
+        "history": history,
+    }
+    answered = {name: counts.get(name, 0) for name in _ANSWERED}
     return Result(
         "status",
         newest.number,
         changed=False,
-        counts={
-            name: counts.get(name, 0)
-            for name in ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
-        }
-        | {"pending": pending, "pool": seed.counts["pool"]},
+        counts={**answered, "pending": pending, "pool": seed.counts["pool"]},
         warnings=_pool_warnings(project, seed),
         more=more,
     )
-
-
-def _more(
-    stage: str,
-    sizes: Mapping[str, int],
-    labeled: int,
-    pending: int,
-    metrics: dict[str, Any] | None,
-    verdict: dict[str, Any],
-    following: str,
-) -> dict[str, Any]:
-    return {
-        "stage": stage,
-        "pool": sizes.get("pool"),
-        "labeled": labeled,
-        "validation": {"size": sizes.get("validation", 0), "labeled": 0},
-        "pending": pending,
-        "metrics": metrics,
-        "stop": verdict,
-        "next": following,
-    }
 
 
 def _newest(rounds: list[Round], name: str) -> Step | None:
@@ -124,10 +114,8 @@ def _pool_warnings(project: Project, seed: Step | None) -> list[str]:
     rows = _rows_now(project, found.sha256)
     before = seed.counts["pool"]
     size = f"from {before:,} to {rows:,} rows" if rows != before else f"({plural(before, 'row')} as before)"
-    return [
-        f"the pool has changed {size} since the validation set was drawn: new rows are candidates, "
-        "but no validation row stands for them"
-    ]
+    changed = f"the pool has changed {size} since the validation set was drawn"
+    return [f"{changed}: new rows are candidates, but no validation row stands for them"]
 
 
 def _rows_now(project: Project, digest: str) -> int:

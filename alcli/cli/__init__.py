@@ -29,7 +29,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _alcli(
-    version: Annotated[  # noqa: ARG001 - typer calls _version
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

@@ -23,7 +23,8 @@ def check_names(project: Project) -> None:
     for key, registry, spec in _named(project):
         try:
             name, parameters = split_spec(spec)
-            if parameters or ":" in name or name not in registry.names():
+            # a criterion may need parameters, and costs next to nothing to build
+            if parameters or ":" in name or registry is STOPPING or name not in registry.names():
                 registry.build(spec)
         except ConfigError as error:
             raise ConfigError(error.message, where=project.source.where(key), hint=error.hint) from error

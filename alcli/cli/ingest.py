@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,13 +11,6 @@ from alcli.cli.common import Common, command
 
 if TYPE_CHECKING:
     from alcli.loop import Result
-
-
-class Unrequested(StrEnum):
-    """What happens to answers that nobody asked for."""
-
-    refuse = "refuse"
-    accept = "accept"
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +43,8 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option(help="The rubric's version, for these answers.")
         ] = None,
         unrequested: Annotated[
-            Unrequested, typer.Option(help="Answers to rows that were never asked.")
-        ] = Unrequested.refuse,
+            Literal["refuse", "accept"], typer.Option(help="Answers to rows that were never asked.")
+        ] = "refuse",
         requested_only: Annotated[
             bool, typer.Option("--requested-only", help="Ignore answers to rows that were never asked.")
         ] = False,
@@ -79,7 +71,7 @@ def register(app: typer.Typer) -> None:
         from alcli.loop import ingest as step
         from alcli.project.intake import Rules
 
-        policy = "ignore" if requested_only else unrequested.value
+        policy: Literal["refuse", "accept", "ignore"] = "ignore" if requested_only else unrequested
         rules = Rules(policy, new_class, skip_invalid, _columns(column, id_column, label_column), guideline)
         options = step.Options(rules, format_, dry_run, rejected, rebuild, retract, retract_annotator)
         if not (files or rebuild or retract or retract_annotator):
@@ -89,13 +81,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _columns(column: list[str] | None, id_column: str | None, label_column: str | None) -> dict[str, str]:
-    named = {}
-    for item in column or []:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{item!r}: write NAME=COLUMN", param_hint="--column")
-        named[name] = value
-    for name, value in (("id", id_column), ("label", label_column)):
-        if value is not None:
-            named[name] = value
-    return named
+    named = dict(item.partition("=")[::2] for item in column or [])
+    for name, value in named.items():
+        if not (name and value):
+            raise typer.BadParameter(f"{name!r}: write NAME=COLUMN", param_hint="--column")
+    asked = {"id": id_column, "label": label_column}
+    return named | {name: value for name, value in asked.items() if value is not None}

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
         app,
         "seed",
         reads="the pool, alcli.yaml",
-        writes="splits.parquet; rounds/000/ with query.csv (give it to people), selection.parquet, round.json",
+        writes="splits.parquet, rounds/000/query.csv (give it to people), selection.parquet",
         example="alcli seed --set seed.size=100",
     )
     def seed(

@@ -39,12 +39,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _show(result: Result, common: Common) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("strategy", "what it asks", "needs", "cost"):
-        table.add_column(title, no_wrap=title == "strategy")
     found: list[dict[str, Any]] = result.more["strategies"]
+    width = max(len(one["name"]) for one in found)
     for one in found:
-        table.add_row(one["name"], one["summary"], ", ".join(one["needs"]) or "nothing", one["cost"])
-    common.console.print(table)
+        needs = ", ".join(one["needs"]) or "nothing"
+        line = f"[bold]{one['name']:{width}}[/]  {one['summary']} [dim]Needs {needs}; {one['cost']}.[/]"
+        common.console.print(line, soft_wrap=True)

@@ -98,7 +98,7 @@ def _decoded_lines(lines: list[str], numbers: list[int], name: str) -> list[_Obj
 
 def _decoded(text: str, where: str, first_line: int) -> Any:
     try:
-        return _DECODER.decode(text)
+        return _DECODER.decode(text.rstrip())
     except json.JSONDecodeError as error:
         raise DataError(
             f"this is no valid JSON: {error.msg}, at character {error.colno}",

@@ -37,7 +37,7 @@ class Xlsx(Format):
     """Excel workbook: the first sheet; whole numbers as digits, dates in ISO 8601, formulas as last computed.
 
     An error cell such as #N/A stays that text, with a warning. Numbers of more than 15 digits are no longer
-    what was typed: Excel cut them, so they are shown as `1.23456789012346E+19`.
+    what was typed: Excel cut them, so they are shown as `1.23456789012346E+19`. Line breaks are LF.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".xlsx", ".xlsm")
@@ -120,7 +120,7 @@ def _number(value: float) -> str:
 def _error_cells(table: pa.Table, name: str) -> tuple[str, ...]:
     codes = pa.array(ERROR_CODES, pa.string())
     count = sum(pc.sum(pc.is_in(column, value_set=codes)).as_py() or 0 for column in table.columns)
-    return (f"{name}: {count} cells hold a spreadsheet error such as #N/A, kept as text",) if count else ()
+    return (f"{name}: cells with a spreadsheet error such as #N/A, kept as text: {count}",) if count else ()
 
 
 def _check_cells(columns: Mapping[str, Sequence[str]], name: str) -> None:

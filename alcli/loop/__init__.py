@@ -1,10 +1,10 @@
-"""The loop: one module a step. A step reads and writes a project's files and returns what it did in a `Result`."""
+"""The loop: one module a step. A step works on a project's files and returns a `Result`: what it did."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from alcli.config import Config
 from alcli.registry import STOPPING
@@ -38,11 +38,8 @@ class Result:
     exit_code: int = 0
 
 
-class Progress(Protocol):
-    """Is told how far a long step is."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """`done` rows of `total`, where that is known."""
+Progress = Callable[[int, int | None], None]
+"""Is told how far a long step is: rows done, and all rows where their number is known."""
 
 
 def silent(done: int, total: int | None) -> None:

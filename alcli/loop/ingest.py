@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from alcli.errors import FileError
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project, Step
-from alcli.project.intake import Intake, Rules, all_rejected, checked_ledger, stage_ledger
+from alcli.project.intake import Intake, Places, Rules, all_rejected, checked_ledger, stage_ledger
 from alcli.project.ledger import LEDGER_SCHEMA, retract
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, Splits
-from alcli.registry import FORMATS
+from alcli.registry import FORMATS, reader_of
 
 READS = ("task.classes", "labels")
 
@@ -39,7 +37,7 @@ class Options:
         retract_annotator: take back all answers of this annotator.
     """
 
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     format: str | None = None
     dry_run: bool = False
     rejected: Path | None = None
@@ -59,6 +57,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     round_ = project.newest
     ledger = checked_ledger(project)
     asked, splits = read_asked(project), Splits.read(project)
+    places = Places(splits.split_of, asked.rounds)
     intake = _intake(project, options.rules, ledger, asked, splits, started)
     for path in files:
         intake.take(path, reader_of(path, options.format))
@@ -72,6 +71,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         intake.ledger = _with(intake.ledger, tombstones)
     changed = bool(new_rows.num_rows) or options.rebuild or not (project.root / LABELS).exists()
     resolution = resolve(intake.ledger, project.config.labels.resolve)
+    counts = _counts(intake, resolution, asked, splits)
     if changed and not options.dry_run:
         step = Step(
             "ingest",
@@ -82,40 +82,17 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
             outputs={},
         )
         with project.change() as change:
-            outputs, resolution = stage_ledger(
-                project, change, intake.ledger, new_rows, splits.split_of, asked.rounds
-            )
+            outputs = stage_ledger(project, change, resolution, intake.ledger, new_rows, places)
             more = {
                 "clock": project.clock,
                 "resolve": project.config.labels.resolve,
                 "classes": list(intake.classes or ()),
             }
-            entry = step.finished(outputs, _counts(intake, resolution, asked, splits), **more)
+            entry = step.finished(outputs, counts, **more)
             record = round_.replacing(entry)
             change.record(record)
         project.log(record, "ingest", started, new=new_rows.num_rows)
-    return _result(project, intake, resolution, asked, splits, options, files, changed=changed)
-
-
-def reader_of(path: Path, name: str | None) -> Any:
-    """The format of a label file, by its name or its ending.
-
-    Raises:
-        FileError: an ending that no format has.
-    """
-    if name is not None:
-        return FORMATS.build(name)
-    endings = {}
-    for format_name, member in FORMATS.members():
-        endings.update(dict.fromkeys(member.suffixes, format_name))
-    found = endings.get(path.suffix.lower())
-    if found is None:
-        raise FileError(
-            f"the ending {path.suffix!r} is of no known format",
-            where=str(path),
-            hint=f"known endings are {', '.join(sorted(endings))}; --format NAME forces one",
-        )
-    return FORMATS.build(found)
+    return _result(project, intake, resolution, counts, options, changed=changed)
 
 
 def _intake(
@@ -129,17 +106,12 @@ def _intake(
         ledger,
         asked.rounds,
         sealed,
-        lambda ids: _open_in_pool(pool, splits, ids),
+        lambda ids: set(pool.take(ids).ids.to_pylist()),
         known_classes(project, ledger),
         project.newest.number,
         at,
         shown=pool.shown,
     )
-
-
-def _open_in_pool(pool: Pool, splits: Splits, ids: Collection[str]) -> set[str]:
-    """Those ids that the pool has."""
-    return set(pool.take(ids).ids.to_pylist())
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
@@ -180,19 +152,16 @@ def _result(
     project: Project,
     intake: Intake,
     resolution: Resolution,
-    asked: Asked,
-    splits: Splits,
+    counts: dict[str, int],
     options: Options,
-    files: Sequence[Path],
     *,
     changed: bool,
 ) -> Result:
-    counts = _counts(intake, resolution, asked, splits)
     written = (
         [LABELS, LEDGER, f"{project.newest.folder}/round.json"] if changed and not options.dry_run else []
     )
     if intake.rejected and not options.dry_run:
-        target = options.rejected or files[0].parent / "rejected.csv"
+        target = options.rejected or intake.paths[0].parent / "rejected.csv"
         FORMATS.build("csv").write(target, all_rejected(intake.rejected))
         written.append(str(target))
         intake.warnings.append(f"{plural(counts['rejected'], 'row')} not taken: see {target}")
@@ -203,7 +172,7 @@ def _result(
         counts=counts,
         files=written,
         warnings=intake.warnings,
-        summary=_summary(counts, resolution, dry_run=options.dry_run),
+        summary=_summary(counts, dry_run=options.dry_run),
         more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
     )
 
@@ -212,7 +181,7 @@ def _by_class(resolution: Resolution) -> dict[str, int]:
     return dict(sorted(Counter(resolution.labels["label"].to_pylist()).items()))
 
 
-def _summary(counts: Mapping[str, int], resolution: Resolution, *, dry_run: bool) -> list[str]:
+def _summary(counts: Mapping[str, int], *, dry_run: bool) -> list[str]:
     would = "would be " if dry_run else ""
     known = f", {counts['known']:,} known already" if counts["known"] else ""
     parts = [

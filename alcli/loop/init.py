@@ -117,7 +117,7 @@ def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
     ]
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
-        "# Every key may be left out; values behind # are the defaults. `alcli init --schema` is for editors.",
+        "# Every key may be left out; behind a # stand the defaults. `alcli init --schema` is for editors.",
         "",
         f"pool: {quoted(pool)}  # {_help('pool')}",
         f"id: {quoted(found.id)}  # {_help('id')}",

@@ -55,7 +55,7 @@ def query(project: Project, more: int = 0) -> Result:
     size = more or project.config.query.batch_size
     choices = picking.choose(size)
     if done is not None:
-        return _add(project, round_, done, choices, picking, size, started)
+        return _add(project, done, picking, choices, size)
     counts = {
         "asked": len(choices),
         "candidates": picking.n_candidates,
@@ -72,13 +72,7 @@ def query(project: Project, more: int = 0) -> Result:
     )
     folder = round_.folder
     if not choices:
-        return Result(
-            "query",
-            round_.number,
-            changed=False,
-            counts=counts,
-            summary=["Nothing left to ask: no candidate is left."],
-        )
+        return _nothing_left(round_, counts)
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
         outputs |= _stage_file(project, round_, change, f"{folder}/{QUERY}", [c.id for c in choices])
@@ -186,6 +180,11 @@ def _refuse_later_parts(project: Project) -> None:
             )
 
 
+def _nothing_left(round_: Round, counts: Mapping[str, int]) -> Result:
+    words = "Nothing left to ask: every row of the pool is answered, pending, sealed, or a copy of one."
+    return Result("query", round_.number, changed=False, counts=counts, summary=[words])
+
+
 def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
     folder = round_.folder
     project.check(step, f"{folder}/{SELECTION}")
@@ -206,29 +205,26 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         files=missing,
         summary=[
             f"Up to date: the batch stands in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}.",
-            "--more N asks further rows from the same scores; new labels and `alcli train` open the next round.",
+            "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",
         ],
     )
 
 
-def _add(
-    project: Project,
-    round_: Round,
-    done: Step,
-    choices: list[Choice],
-    picking: _Picking,
-    size: int,
-    started: datetime,
-) -> Result:
+def _add(project: Project, done: Step, picking: _Picking, choices: list[Choice], size: int) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
+    started, round_ = datetime.now(UTC), picking.round
     folder = round_.folder
     batches: dict[str, int] = dict(done.more.get("batches", {f"{folder}/{QUERY}": 0}))
     name = f"{folder}/query-{len(batches) + 1}.csv"
     before = read_selection(project, folder)
-    counts = {**done.counts, "asked": before.num_rows + len(choices), "candidates": picking.n_candidates}
-    counts["pending"] = len(picking.standing.pending) + len(choices)
+    counts = {
+        **done.counts,
+        "asked": before.num_rows + len(choices),
+        "candidates": picking.n_candidates,
+        "pending": len(picking.standing.pending) + len(choices),
+    }
     if not choices:
-        return Result("query", round_.number, changed=False, counts=counts, summary=["Nothing left to ask."])
+        return _nothing_left(round_, counts)
     with project.change() as change:
         table = pa.concat_tables([before, selection_table(choices, before.num_rows + 1)])
         outputs = {**done.outputs, **stage_selection(change, folder, table)}
@@ -261,7 +257,8 @@ def _stage_file(
 
 
 def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[str]:
-    wanted, found = pa.array(ids, pa.string()), {}
+    wanted = pa.array(ids, pa.string())
+    found: dict[str, str] = {}
     for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):
         with pq.ParquetFile(path) as part:
             for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
@@ -300,10 +297,8 @@ class _Picking:
         """Why there are fewer rows than were asked for."""
         if found == size:
             return []
-        return [
-            f"only {found:,} of {size:,} rows: no more distinct candidates "
-            f"({self.batch.copies:,} copies, {self.batch.near:,} too similar by query.max_similarity)"
-        ]
+        passed = f"{self.batch.copies:,} copies, {self.batch.near:,} too similar by query.max_similarity"
+        return [f"only {found:,} of {size:,} rows: no more distinct candidates ({passed})"]
 
     def _pick(self, size: int, look: Callable[[int, int], tuple[list[Choice], Ranked]]) -> list[Choice]:
         """Choices from the top of a ranking, looking further down it while copies leave too few."""

@@ -2,104 +2,215 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.engine import FeatureSpace
-from alcli.errors import ConfigError
+from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
-from alcli.project import SPLITS, Project, Round, Step
-from alcli.project.pool import Pool, Rows, isin_sorted
+from alcli.project import SPLITS, File, Project, Round, Step, Transaction
+from alcli.project.brought import Brought, read_brought
+from alcli.project.draw import SAMPLE, Draw, Drawing
+from alcli.project.intake import Places, stage_ledger
+from alcli.project.pool import Pool, Rows
 from alcli.project.query_file import stage_query
-from alcli.project.sample import lowest
+from alcli.project.resolve import resolve
 from alcli.project.selection import QUERY, Choice, read_selection, selection_table, stage_selection
-from alcli.project.sizes import SIZE_KEYS, Sizes, fit_sizes
+from alcli.project.sizes import SIZE_KEYS, fit_sizes
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
-from alcli.registry import FEATURES, FORMATS, STRATEGIES, split_spec
-from alcli.strategies import Candidates
-from alcli.tables.hashing import Hashes, hash_strings, salted
+from alcli.registry import FEATURES, FORMATS, STRATEGIES, reader_of, split_spec
+from alcli.strategies import Candidates, Strategy
+from alcli.tables.hashing import Hashes, salted
 
 READS = ("id", "features", "split", "seed", "random_state")
-SAMPLE = 20_000
-_SEALED_GROUPS_SHARE = 0.25
 
 
 def seed(project: Project, labels: Path | None = None, validation_ids: Path | None = None) -> Result:
     """Draw validation, reserve and seed set; write `splits.parquet` and `rounds/000/`.
 
+    Args:
+        project: a new one.
+        labels: a file of labels that the team has: they become the seed set.
+        validation_ids: a file with the ids of the team's own test set: it becomes the validation set.
+
     Raises:
         ConfigError: sizes that do not fit the pool, columns that are not there.
-        DataError: a pool that cannot be used, with the row.
+        DataError: a pool or file that cannot be used, with the row.
     """
     started = datetime.now(UTC)
     if project.rounds and "seed" in project.rounds[0].steps:
-        return _up_to_date(project)
-    config, pool = project.config, Pool(project)
+        return _up_to_date(project, labels)
+    pool = Pool(project)
     pool.check_columns()
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
+    brought = read_brought(project, pool, labels, validation_ids, reader_of, started)
     sizes, warnings = fit_sizes(project, n_rows)
-    draw = _draw(project, pool, n_rows, sizes)
-    if draw.shortage:
+    drawing = Drawing(project.config, pool, n_rows, sizes, brought, partial(_choose, project.config))
+    draw = drawing.draw()
+    if draw.shortage is not None:
+        if any(project.config.is_set(key) for key in SIZE_KEYS):
+            hint = "make split.validation, split.reserve or seed.size smaller"
+            raise ConfigError(draw.shortage, where=project.source.where("seed.size"), hint=hint)
         warnings.append(draw.shortage)
-    held_out = _held_out(pool, config, draw)
-
-    step = Step(
-        "seed",
-        settings=project.read_settings(("pool", *READS)),
-        config=config.digest(READS),
-        random_state=config.random_state,
-        inputs={"pool": pool.file_with(n_rows)},
-        outputs={},
-    )
-    counts = {
-        "pool": n_rows,
-        "validation": len(draw.validation),
-        "reserve": len(draw.reserve),
-        "held_out": len(held_out[0]),
-        "seed": len(draw.seed),
-        "asked": len(draw.validation) + len(draw.seed),
-        "pending": len(draw.validation) + len(draw.seed),
-    }
-    folder = Round(0).folder
-    with project.change() as change:
-        rows = draw.rows
-        splits = {
-            split: (rows.take(part).ids, draw.content[part])
-            for split, part in ((VALIDATION, draw.validation), (RESERVE, draw.reserve), (SEED, draw.seed))
-        }
-        n_splits = write_splits(change.path(SPLITS), {**splits, HELD_OUT: held_out})
-        outputs = {SPLITS: change.file(SPLITS, n_splits)}
-        choices = _mixed(draw, config)
-        outputs |= stage_selection(change, folder, selection_table(choices))
-        ids = [choice.id for choice in choices]
-        outputs |= stage_query(project, change, f"{folder}/{QUERY}", ids, FORMATS.build("csv"))
-        round_ = Round(0).with_step(step.finished(outputs, counts, clock=project.clock))
-        change.record(round_)
+    held_out = drawing.held_out(draw)
+    leaking = set(brought.train) & set(held_out[0].to_pylist())
+    if leaking:
+        brought = brought.without(leaking)
+    seeding = _Seeding(project, pool, n_rows, draw, held_out, brought)
+    round_ = seeding.write()
     project.log(round_, "seed", started)
+    counts = round_.steps["seed"].counts
     return Result(
         "seed",
         round=0,
         changed=True,
         counts=counts,
-        files=[SPLITS, *(f"{folder}/{name}" for name in (QUERY, "selection.parquet", "round.json"))],
-        warnings=warnings,
-        summary=_summary(counts, folder),
+        files=[*seeding.outputs, f"{round_.folder}/round.json"],
+        warnings=[*warnings, *brought.warnings],
+        summary=_summary(counts, round_.folder, given=bool(brought.validation)),
     )
 
 
-def _summary(counts: Mapping[str, int], folder: str) -> list[str]:
-    sealed = (
-        f"{plural(counts['validation'], 'validation row')} drawn at random from {counts['pool']:,} and sealed"
-    )
+class _Seeding:
+    """Writes what was drawn."""
+
+    def __init__(
+        self,
+        project: Project,
+        pool: Pool,
+        n_rows: int,
+        draw: Draw,
+        held_out: tuple[pa.Array, Hashes],
+        brought: Brought,
+    ) -> None:
+        self.project = project
+        self.pool = pool
+        self.n_rows = n_rows
+        self.draw = draw
+        self.held_out = held_out
+        self.brought = brought
+        self.answered = set(brought.answers["id"].to_pylist())
+        self.outputs: dict[str, File] = {}
+
+    def write(self) -> Round:
+        """Splits, selection, query and the brought labels, all at once."""
+        project, round_ = self.project, Round(0)
+        choices = [*self._mixed(), *(Choice(id_, "given", SEED) for id_ in self.brought.train)]
+        to_label = [choice.id for choice in choices if choice.id not in self.answered]
+        with project.change() as change:
+            splits = self._splits()
+            n_splits = write_splits(change.path(SPLITS), splits)
+            self.outputs = {SPLITS: change.file(SPLITS, n_splits)}
+            self.outputs |= stage_selection(change, round_.folder, selection_table(choices))
+            query = f"{round_.folder}/{QUERY}"
+            self.outputs |= stage_query(project, change, query, to_label, FORMATS.build("csv"))
+            round_ = round_.with_step(self._step(len(to_label)))
+            if self.answered:
+                round_ = round_.with_step(self._ingest(change, splits, choices, len(to_label)))
+            change.record(round_)
+        return round_
+
+    def _splits(self) -> dict[str, tuple[pa.Array, Hashes]]:
+        """Ids and contents by split; labels that a team brought are its seed set."""
+        draw, brought = self.draw, self.pool.take(self.brought.train, self.project.config.features)
+        chosen = draw.part(draw.seed)
+        seeds = (pa.concat_arrays([chosen[0], brought.ids]), np.concatenate([chosen[1], brought.content()]))
+        return {
+            VALIDATION: draw.part(draw.validation),
+            RESERVE: draw.part(draw.reserve),
+            SEED: seeds,
+            HELD_OUT: self.held_out,
+        }
+
+    def _step(self, n_to_label: int) -> Step:
+        config, draw = self.project.config, self.draw
+        counts = {
+            "pool": self.n_rows,
+            "validation": len(draw.validation),
+            "reserve": len(draw.reserve),
+            "held_out": len(self.held_out[0]),
+            "seed": len(draw.seed) + len(self.brought.train),
+            "asked": n_to_label,
+            "pending": n_to_label,
+        }
+        return Step(
+            "seed",
+            settings=self.project.read_settings(("pool", *READS)),
+            config=config.digest(READS),
+            random_state=config.random_state,
+            inputs={"pool": self.pool.file_with(self.n_rows), **self.brought.files},
+            outputs=self.outputs,
+            counts=counts,
+            more={"clock": self.project.clock},
+        )
+
+    def _ingest(
+        self, change: Transaction, splits: dict[str, Any], choices: list[Choice], pending: int
+    ) -> Step:
+        """The entry of an ingest of the brought labels."""
+        config = self.project.config
+        split_of = {id_: split for split, (ids, _) in splits.items() for id_ in ids.to_pylist()}
+        answers = self.brought.answers
+        ledger = answers.append_column("ingest", pa.repeat(pa.scalar(1, pa.int64()), answers.num_rows))
+        asked = dict.fromkeys((choice.id for choice in choices), 0)
+        resolution = resolve(ledger, config.labels.resolve)
+        outputs = stage_ledger(self.project, change, resolution, ledger, answers, Places(split_of, asked))
+        in_validation = sum(split_of.get(id_) == VALIDATION for id_ in resolution.labels["id"].to_pylist())
+        counts = {
+            "new": answers.num_rows,
+            "labeled": resolution.labels.num_rows - in_validation,
+            "validation_labeled": in_validation,
+            "pending": pending,
+        }
+        status = Counter(resolution.rows["status"].to_pylist())
+        counts |= {name: status[name] for name in ("disputed", "skipped", "unsure")}
+        return Step(
+            "ingest",
+            settings=(),
+            config=config.digest(("task.classes", "labels")),
+            random_state=config.random_state,
+            inputs=self.brought.files,
+            outputs=outputs,
+            counts=counts,
+            more={
+                "clock": self.project.clock + 1,
+                "resolve": config.labels.resolve,
+                "classes": list(self.brought.classes),
+            },
+        )
+
+    def _mixed(self) -> list[Choice]:
+        """Validation and seed rows in one order that tells nobody which is which."""
+        draw, config = self.draw, self.project.config
+        name = split_spec(config.seed.strategy)[0]
+        chosen = draw.rows.take(draw.seed)
+        groups = _strata(chosen, config.seed.stratify_by) or itertools.repeat(None, len(chosen))
+        validation = draw.rows.take(draw.validation)
+        how = "given" if self.brought.validation else "random"
+        choices = [Choice(id_, how, VALIDATION) for id_ in validation.ids.to_pylist()]
+        choices += [
+            Choice(id_, name, SEED, group=group)
+            for id_, group in zip(chosen.ids.to_pylist(), groups, strict=True)
+        ]
+        hashes = np.concatenate([validation.id_hash, chosen.id_hash])
+        order = np.argsort(salted(hashes, config.random_state, "shown order"), kind="stable")
+        return [choices[int(n)] for n in order]
+
+
+def _summary(counts: Mapping[str, int], folder: str, *, given: bool) -> list[str]:
+    how = "taken as given" if given else f"drawn at random from {counts['pool']:,}"
+    sealed = f"{plural(counts['validation'], 'validation row')} {how} and sealed"
     extra = f", {counts['reserve']:,} in reserve" if counts["reserve"] else ""
     copies = (
         f", {plural(counts['held_out'], 'copy or group-mate', 'copies and group-mates')} held out"
@@ -108,18 +219,27 @@ def _summary(counts: Mapping[str, int], folder: str) -> list[str]:
     )
     return [
         f"{sealed}{extra}{copies}.",
-        f"{plural(counts['seed'], 'seed row')} chosen from the rest.",
-        f"Give {folder}/{QUERY} to people: {plural(counts['asked'], 'row')}, mixed, to label.",
+        f"{plural(counts['seed'], 'seed row')} beside them.",
+        f"Give {folder}/{QUERY} to people: {plural(counts['asked'], 'row')}, mixed, to label."
+        if counts["asked"]
+        else "Nothing needs labels now: `alcli train`.",
     ]
 
 
-def _up_to_date(project: Project) -> Result:
+def _up_to_date(project: Project, labels: Path | None) -> Result:
     step = project.rounds[0].steps["seed"]
     folder = project.rounds[0].folder
+    if labels is not None and str(labels) not in step.inputs:
+        raise StateError(
+            "the seed set is drawn already",
+            where=folder,
+            hint=f"`alcli ingest {labels} --unrequested accept`",
+        )
     project.check(step, f"{folder}/selection.parquet")
     files = []
     if not (project.root / folder / QUERY).exists():
-        ids = read_selection(project, folder).column("id").to_pylist()
+        selection = read_selection(project, folder)
+        ids = selection.filter(pc.not_equal(selection["strategy"], "given"))["id"].to_pylist()
         with project.change() as change:
             stage_query(project, change, f"{folder}/{QUERY}", ids, FORMATS.build("csv"))
         files = [f"{folder}/{QUERY}"]
@@ -133,120 +253,18 @@ def _up_to_date(project: Project) -> Result:
     )
 
 
-@dataclass(frozen=True)
-class _Draw:
-    """Rows with the lowest keys, by rising key, and which of them (positions) are in which split."""
-
-    rows: Rows
-    content: Hashes
-    groups: Hashes | None
-    validation: NDArray[np.int64]
-    reserve: NDArray[np.int64]
-    seed: NDArray[np.int64]
-    strata: tuple[str, ...] | None
-    shortage: str | None
-
-    @property
-    def sealed(self) -> NDArray[np.int64]:
-        """Positions of validation and reserve rows."""
-        return np.concatenate([self.validation, self.reserve])
-
-
-def _draw(project: Project, pool: Pool, n_rows: int, sizes: Sizes) -> _Draw:
-    """Draw all splits from a random sample of the pool, a larger one while copies leave too few distinct rows."""
-    size = max(SAMPLE, 6 * sizes.total)
-    while True:
-        draw = _draw_from(project, pool, n_rows, sizes, size)
-        if draw.shortage is None or size >= n_rows:
-            break
-        size *= 4
-    if draw.shortage is not None and any(project.config.is_set(key) for key in SIZE_KEYS):
-        raise ConfigError(
-            draw.shortage,
-            where=project.source.where("seed.size"),
-            hint="make split.validation, split.reserve or seed.size smaller",
-        )
-    return draw
-
-
-def _draw_from(project: Project, pool: Pool, n_rows: int, sizes: Sizes, sample: int) -> _Draw:
-    config = project.config
-    by = (config.split.group_by,) if config.split.group_by else ()
-    strata_by = config.seed.stratify_by or ()
-    ids = lowest(pool.rows(), min(sample, n_rows), config.random_state, 0)
-    rows = pool.take(ids, config.features, [*by, *strata_by])
-    rows = rows.take(np.argsort(rows.keys(config.random_state, 0), kind="stable"))
-    content = rows.content()
-    groups = hash_strings(rows.shown[by[0]]) if by else None
-
-    sealed = _first_distinct(content, np.ones(len(rows), dtype=np.bool_))
-    if groups is not None:
-        sealed = _within_groups(sealed, groups, _group_sizes(pool, by[0]), n_rows)
-    sealed = sealed[: sizes.validation + sizes.reserve]
-    free = ~np.isin(content, content[sealed])
-    if groups is not None:
-        free &= ~np.isin(groups, groups[sealed])
-    seeds, strata = _seed_set(config, rows, _first_distinct(content, free), free, min(sizes.seed, n_rows))
-
-    shortage = None
-    if len(sealed) + len(seeds) < sizes.total:
-        what = "rows" if groups is None else "rows and groups"
-        shortage = (
-            f"there are too few distinct {what}: {len(sealed):,} sealed and {len(seeds):,} seed rows drawn "
-            f"instead of {sizes.validation + sizes.reserve:,} and {sizes.seed:,}"
-        )
-    validation, reserve = np.split(sealed, [sizes.validation])
-    return _Draw(rows, content, groups, validation, reserve, seeds, strata, shortage)
-
-
-def _first_distinct(content: Hashes, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Positions of the first row of each distinct content among the allowed rows, in order."""
-    positions = np.flatnonzero(allowed)
-    _, first = np.unique(content[positions], return_index=True)
-    return np.sort(positions[first])
-
-
-def _within_groups(
-    positions: NDArray[np.int64], groups: Hashes, group_sizes: Mapping[int, int], n_rows: int
-) -> NDArray[np.int64]:
-    """Those positions whose groups, sealed whole, stay below a quarter of the pool; a group once opened stays open."""
-    opened: set[int] = set()
-    left = max(int(_SEALED_GROUPS_SHARE * n_rows), min(group_sizes.values()))
-    kept = []
-    for position in positions.tolist():
-        group = int(groups[position])
-        if group not in opened:
-            if group_sizes[group] > left:
-                continue
-            left -= group_sizes[group]
-            opened.add(group)
-        kept.append(position)
-    return np.array(kept, dtype=np.int64)
-
-
-def _group_sizes(pool: Pool, column: str) -> Counter[int]:
-    sizes: Counter[int] = Counter()
-    for rows in pool.rows(shown=[column]):
-        groups, counts = np.unique(hash_strings(rows.shown[column]), return_counts=True)
-        sizes.update(dict(zip(groups.tolist(), counts.tolist(), strict=True)))
-    return sizes
-
-
-def _seed_set(
-    config: Config, rows: Rows, distinct: NDArray[np.int64], free: NDArray[np.bool_], size: int
-) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
-    """Positions of the seed set, and each one's stratum where columns name it."""
-    if not len(distinct):
-        return distinct, None
-    strategy = build_seed_strategy(config)
+def _choose(config: Config, rows: Rows, distinct: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Positions of the seed set among the distinct rows; features are fitted on all of them."""
+    if not len(distinct) or not size:
+        return np.empty(0, dtype=np.int64)
+    strategy: Strategy = build_seed_strategy(config)
     candidates = rows.take(distinct)
     strata = _strata(candidates, config.seed.stratify_by)
     features = None
     if "features" in strategy.needs and strata is None:
         space = FeatureSpace({kind: FEATURES.build(kind) for kind in config.features.by_kind})
-        sample = rows.take(np.flatnonzero(free)[:SAMPLE])
+        sample = rows.take(np.arange(min(SAMPLE, len(rows))))
         features = space.fit(sample.features).transform(candidates.features)
-    rng = np.random.default_rng([config.random_state, 0, 0])
     chosen = strategy.select(
         Candidates(
             key=candidates.keys(config.random_state, 0),
@@ -254,26 +272,29 @@ def _seed_set(
             strata=None if strata is None else np.unique(strata, return_inverse=True)[1],
         ),
         size,
-        rng,
+        np.random.default_rng([config.random_state, 0, 0]),
     )
-    return distinct[chosen], None if strata is None else tuple(strata[chosen].tolist())
+    return distinct[chosen]
 
 
-def _strata(rows: Rows, columns: tuple[str, ...] | None) -> NDArray[np.str_] | None:
+def _strata(rows: Rows, columns: tuple[str, ...] | None) -> list[str] | None:
+    """Each row's stratum: its values in the named columns."""
     if columns is None:
         return None
     cells = [rows.shown[name].to_pylist() for name in columns]
-    return np.array([" / ".join(values) for values in zip(*cells, strict=True)], dtype=np.str_)
+    return [" / ".join(values) for values in zip(*cells, strict=True)]
 
 
-def build_seed_strategy(config: Config) -> Any:
+def build_seed_strategy(config: Config) -> Strategy:
     """The strategy that chooses the seed set: any that needs no model; `random` is short for random_sampling.
 
     Raises:
         ConfigError: it needs a model's predictions.
     """
     name, parameters = split_spec(config.seed.strategy)
-    strategy = STRATEGIES.build({**parameters, "name": {"random": "random_sampling"}.get(name, name)})
+    strategy: Strategy = STRATEGIES.build(
+        {**parameters, "name": {"random": "random_sampling"}.get(name, name)}
+    )
     wants = [need for need in strategy.needs if need != "features"]
     if wants:
         raise ConfigError(
@@ -281,37 +302,3 @@ def build_seed_strategy(config: Config) -> Any:
             hint="use stratified or random",
         )
     return strategy
-
-
-def _held_out(pool: Pool, config: Config, draw: _Draw) -> tuple[pa.Array, Hashes]:
-    """Ids and contents of all other rows with a sealed row's content or group."""
-    by = (config.split.group_by,) if config.split.group_by else ()
-    contents = np.unique(draw.content[draw.sealed])
-    groups = np.unique(draw.groups[draw.sealed]) if draw.groups is not None else None
-    sealed_ids = np.unique(draw.rows.id_hash[draw.sealed])
-    ids, found_contents = [pa.array([], pa.string())], [np.empty(0, dtype=np.uint64)]
-    for rows in pool.rows(config.features, by):
-        content = rows.content()
-        found = isin_sorted(content, contents)
-        if groups is not None:
-            found |= isin_sorted(hash_strings(rows.shown[by[0]]), groups)
-        found &= ~isin_sorted(rows.id_hash, sealed_ids)
-        if found.any():
-            ids.append(rows.take(found).ids)
-            found_contents.append(content[found])
-    return pa.concat_arrays(ids), np.concatenate(found_contents)
-
-
-def _mixed(draw: _Draw, config: Config) -> list[Choice]:
-    """Validation and seed rows in one order that tells nobody which is which."""
-    name = split_spec(config.seed.strategy)[0]
-    groups = draw.strata or (None,) * len(draw.seed)
-    ids = draw.rows.ids
-    choices = [Choice(ids[int(row)].as_py(), "random", VALIDATION) for row in draw.validation]
-    choices += [
-        Choice(ids[int(row)].as_py(), name, SEED, group=group)
-        for row, group in zip(draw.seed, groups, strict=True)
-    ]
-    rows = np.concatenate([draw.validation, draw.seed])
-    order = np.argsort(salted(draw.rows.id_hash[rows], config.random_state, "shown order"), kind="stable")
-    return [choices[int(n)] for n in order]

@@ -22,7 +22,7 @@ from alcli.metrics import Estimate, Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
-from alcli.project.pool import Pool, Rows, isin_sorted
+from alcli.project.pool import Pool, Rows
 from alcli.project.sample import lowest
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES
@@ -251,13 +251,13 @@ class _Training:
         return trained, stored
 
     def _space(self) -> FeatureSpace:
-        """The features as an earlier round fitted them; fitted now where none did, or their columns changed."""
+        """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
         config = self.project.config
         for round_ in reversed(self.project.rounds):
             if "train" in round_.steps:
                 stored = self._stored(round_)
                 if stored.kinds == config.features.by_kind:
-                    return Trained.of(stored, FEATURES, MODELS).space
+                    return FeatureSpace.of(stored, FEATURES)
         ids = lowest(self.pool.rows(), SAMPLE, config.random_state, 0)
         sample = self.pool.take(ids, config.features)
         content = sample.content()
@@ -276,7 +276,7 @@ class _Training:
         """The members: other models on all labels, or the model on stratified bootstraps."""
         config = self.project.config
         specs = config.committee.members
-        members = []
+        members: list[tuple[Mapping[str, Any], Any]] = []
         for number in range(len(specs) if specs else config.committee.size):
             spec = specs[number] if specs else config.model.spec
             spec = {"name": spec} if isinstance(spec, str) else spec

@@ -1,4 +1,4 @@
-"""A project directory: where things lie, which round it is in, who may write, and whether files are as written."""
+"""A project directory: where things lie, which round it is in, who may write, what was edited by hand."""
 
 from __future__ import annotations
 
@@ -113,10 +113,10 @@ class Project:
             found = self.digest(path)
             if found != expected.sha256:
                 raise IntegrityError(
-                    f"this is not what `alcli {step.name}` wrote: sha256 {found[:12]}..., "
-                    f"expected {expected.sha256[:12]}...",
+                    f"this is not what `alcli {step.name}` wrote: its sha256 is {found[:12]}..., "
+                    f"not {expected.sha256[:12]}...",
                     where=name,
-                    hint="it was edited by hand or damaged: bring it back from a copy or from version control",
+                    hint="edited by hand or damaged: bring it back from a copy or from version control",
                 )
 
     def digest(self, path: Path) -> str:

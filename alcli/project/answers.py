@@ -107,7 +107,7 @@ def read_answers(
             "unreadable": pc.if_else(pa.array(unreadable), texts.get("labeled_at", nothing), _NULL),
         }
     ).filter(answered)
-    left_out = f"{source}: {n_no_number} cells of {found.get('seconds')!r} are no numbers: left out"
+    left_out = f"{source}: cells of {found.get('seconds')!r} that are no number, left out: {n_no_number}"
     return Answers(table, n - table.num_rows, (left_out,) if n_no_number else ())
 
 

@@ -143,9 +143,8 @@ def _embedding(batch: Batch, name: str, column: pa.Array) -> NDArray[np.float32]
     rows: NDArray[np.float32] = values.to_numpy(zero_copy_only=False).reshape(len(column), width)
     # one sum finds any NaN or infinity; only then is it looked for
     if not np.isfinite(np.dot(rows.ravel(), np.zeros(rows.size, dtype=np.float32))):
-        _refuse(
-            batch, name, ~np.isfinite(rows).all(axis=1), "the embedding holds NaN or infinite numbers", None
-        )
+        wrong = np.asarray(~np.isfinite(rows).all(axis=1))
+        _refuse(batch, name, wrong, "the embedding holds NaN or infinite numbers", None)
     return rows
 
 
@@ -174,7 +173,7 @@ def _refuse(batch: Batch, name: str, wrong: NDArray[Any], message: str, hint: st
 def hash_column(column: Column) -> Hashes:
     """(n,) content hash of one column's values."""
     if isinstance(column, np.ndarray):
-        return hash_floats(column.reshape(len(column), -1))
+        return hash_floats(column if column.ndim == 2 else column[:, None])
     return hash_strings(column)
 
 

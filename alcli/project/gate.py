@@ -163,7 +163,7 @@ class _Ids:
         code = int(self.code[rows[0]])
         before, after = self.given[code].as_py(), self.values[code].as_py()
         example = f"such as {before!r} to {after!r}; format the id column as text"
-        return [f"{source}: {len(rows)} ids were damaged by a spreadsheet and are repaired, {example}"]
+        return [f"{source}: ids damaged by a spreadsheet, repaired: {len(rows)}, {example}"]
 
 
 def _check_ids(column: pa.ChunkedArray, gate: Gate, problems: _Problems) -> _Ids:

@@ -16,7 +16,7 @@ from alcli.tables.source import Batch, TableFiles
 LOOK = 5_000
 _ID_NAMES = ("id", "_id", "ids", "uid", "uuid", "guid", "key", "row_id", "rowid", "index")
 _LABEL_NAMES = ("label", "labels", "target", "class", "y", "gold", "answer", "annotation")
-_TEXT_WORDS = 3.0
+_SHORT_TEXT_WORDS = 1.2  # as of titles and search terms; names and codes have one
 _CATEGORIES = 50
 
 
@@ -145,12 +145,9 @@ def _place_string(found: Guess, name: str, column: pa.Array) -> None:
 def _place_words(found: Guess, name: str, column: pa.Array) -> None:
     distinct = pc.count_distinct(column).as_py()
     words = pc.mean(pc.list_value_length(pc.utf8_split_whitespace(column))).as_py()
-    length = pc.mean(pc.utf8_length(column)).as_py()
     if distinct <= max(2, min(_CATEGORIES, len(column) // 4)):
         found.categorical.append(name)
-    elif words >= _TEXT_WORDS or length >= 25 and words > 1:
-        found.text.append(name)
-    elif words > 1.2 or distinct < len(column) // 2:
+    elif words > _SHORT_TEXT_WORDS or distinct < len(column) // 2:
         found.text.append(name)
     else:
         found.left_out[name] = "nearly every row has a value of its own, of one word"

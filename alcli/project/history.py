@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from alcli.config import Config
 from alcli.project import Project
 from alcli.tables.atomic import file_errors
 

@@ -17,8 +17,9 @@ from alcli.project import LABELS, LEDGER, File, Project, Transaction
 from alcli.project.answers import read_answers
 from alcli.project.gate import Checked, Gate, check, rejected_columns
 from alcli.project.ledger import as_rows, content_digest, new_answers, next_file, read_ledger, write_ledger
-from alcli.project.resolve import Resolution, resolve
+from alcli.project.resolve import Resolution
 from alcli.tables.atomic import sha256_file
+from alcli.tables.listing import path_in_messages
 
 LABELS_SCHEMA = pa.schema(
     [
@@ -76,6 +77,7 @@ class Intake:
     shown: Sequence[str] = ()
     rows: list[pa.Table] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
+    paths: list[Path] = field(default_factory=list)
     rejected: list[dict[str, list[str]]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(
@@ -134,7 +136,9 @@ class Intake:
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
         news = new_answers(checked.good, self.ledger)
         rows = as_rows(news.rows, source=path.name, sha256=digest, at=self.at)
-        self.files[str(path)] = File(digest, checked.good.num_rows)
+        inside = path_in_messages(path.absolute(), self.project.root.absolute())
+        self.files[path.name if Path(inside).is_absolute() else inside] = File(digest, checked.good.num_rows)
+        self.paths.append(path)
         self.rows.append(rows)
         number = pa.repeat(pa.scalar(1 << 40, pa.int64()), rows.num_rows)
         self.ledger = pa.concat_tables([self.ledger, rows.append_column("ingest", number)])
@@ -144,7 +148,7 @@ class Intake:
             self.classes = tuple(checked.new_classes)
         if news.n_superseded:
             self.warnings.append(
-                f"{path.name}: {news.n_superseded:,} answers are known and were changed since: the later ones stand"
+                f"{path.name}: {news.n_superseded:,} known answers were changed since: the later ones stand"
             )
         for name, count in (
             ("answers", checked.good.num_rows),
@@ -179,30 +183,34 @@ def checked_ledger(project: Project) -> pa.Table:
     return ledger
 
 
+@dataclass(frozen=True)
+class Places:
+    """The split of each id that has one, and the round in which each asked id was asked."""
+
+    split_of: Mapping[str, str]
+    asked: Mapping[str, int]
+
+
 def stage_ledger(
     project: Project,
     change: Transaction,
+    resolution: Resolution,
     ledger: pa.Table,
     new_rows: pa.Table,
-    split_of: Mapping[str, str],
-    asked: Mapping[str, int],
-) -> tuple[dict[str, File], Resolution]:
+    places: Places,
+) -> dict[str, File]:
     """Stage a ledger file with the new rows, and `labels.parquet` as all of `ledger` resolves."""
     if new_rows.num_rows:
         write_ledger(change.path(f"{LEDGER}/{next_file(project.root / LEDGER).name}"), new_rows)
-    resolution = resolve(ledger, project.config.labels.resolve)
-    table = labels_table(resolution, ledger, split_of, asked)
+    table = labels_table(resolution, ledger, places)
     pq.write_table(table, change.path(LABELS))
-    outputs = {
+    return {
         LABELS: change.file(LABELS, table.num_rows),
         LEDGER: File(content_digest(ledger), ledger.num_rows),
     }
-    return outputs, resolution
 
 
-def labels_table(
-    resolution: Resolution, ledger: pa.Table, split_of: Mapping[str, str], asked: Mapping[str, int]
-) -> pa.Table:
+def labels_table(resolution: Resolution, ledger: pa.Table, places: Places) -> pa.Table:
     """`labels.parquet`: the resolved labels, with the split and the round that each row was asked in."""
     labels = resolution.labels
     standing = ledger.take(pa.array(resolution.standing))
@@ -211,8 +219,8 @@ def labels_table(
     columns = {
         "id": labels["id"],
         "label": labels["label"],
-        "split": ["validation" if split_of.get(id_) == "validation" else "train" for id_ in ids],
-        "round": [asked.get(id_, filed[id_]) for id_ in ids],
+        "split": ["validation" if places.split_of.get(id_) == "validation" else "train" for id_ in ids],
+        "round": [places.asked.get(id_, filed[id_]) for id_ in ids],
         "n_annotators": labels["n_annotators"],
         "agreement": labels["agreement"],
         "resolution": labels["resolution"],

@@ -1,4 +1,4 @@
-"""`round.json`: what each step of a round read, wrote and with which settings. A step without its entry did not happen."""
+"""`round.json`: what each step of a round read and wrote. A step without its entry did not happen."""
 
 from __future__ import annotations
 

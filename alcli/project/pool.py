@@ -253,7 +253,7 @@ def isin_sorted(values: Hashes, known: Hashes) -> Mask:
     if not len(known):
         return np.zeros(len(values), dtype=np.bool_)
     at = np.searchsorted(known, values)
-    return known[np.minimum(at, len(known) - 1)] == values
+    return np.asarray(known[np.minimum(at, len(known) - 1)] == values)
 
 
 def _same_width(

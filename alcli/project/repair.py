@@ -23,7 +23,6 @@ _EXCEL_DIGITS = 15
 _LONGEST_NUMBER = 400
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,3})")
 _CUT = re.compile(r"(\d{15})0+")
-_NUMBER = re.compile(r"(\d+)(?:[eE](\d{1,3}))?")
 
 
 def fit_damaged(given: pa.Array, asked: pa.Array) -> Fit:
@@ -35,10 +34,10 @@ def fit_damaged(given: pa.Array, asked: pa.Array) -> Fit:
     """
     bare, bare_asked = trimmed(given), trimmed(asked)
     fit = match(bare, bare_asked)
-    whole = pc.replace_substring_regex(bare, r"^(\d+)\.0+$", r"\1")
-    keys = _without_zeros(whole)
-    lost = pc.equal(whole, keys).to_numpy(zero_copy_only=False)  # a spreadsheet takes zeros off, it adds none
-    as_numbers = match(keys, _without_zeros(pc.replace_substring_regex(bare_asked, r"^(\d+)\.0+$", r"\1")))
+    whole = _without_fraction(bare)
+    number = _without_zeros(whole)
+    lost = pc.equal(whole, number).to_numpy(zero_copy_only=False)  # zeros are taken off, never added
+    as_numbers = match(number, _without_zeros(_without_fraction(_spelled_out(bare_asked))))
     fit = np.where((fit == NO_FIT) & lost, as_numbers, fit)
     return _fit_scientific(bare, bare_asked, fit)
 
@@ -60,6 +59,18 @@ def match(given: pa.Array, asked: pa.Array) -> Fit:
     hit = found >= 0
     fit[hit] = np.where(several[found[hit]], SEVERAL_FIT, first[found[hit]])
     return fit
+
+
+def _without_fraction(ids: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(ids, r"^(\d+)\.0+$", r"\1")
+
+
+def _spelled_out(ids: pa.Array) -> pa.Array:
+    """`1e5` as `100000`."""
+    short = pc.match_substring_regex(ids, r"^\d+[eE]\d{1,2}$")
+    parts = [text.lower().split("e") for text in ids.filter(short).to_pylist()]
+    numbers = [digits + "0" * int(zeros) for digits, zeros in parts]
+    return pc.replace_with_mask(ids, short, pa.array(numbers, pa.string()))
 
 
 def _without_zeros(ids: pa.Array) -> pa.Array:
@@ -100,11 +111,10 @@ def _seen_number(text: str) -> tuple[int, int] | None:
 
 def _numbers(ids: pa.Array) -> Iterable[tuple[int, int]]:
     """(position, number) of those ids that a spreadsheet takes for numbers."""
-    candidates = pc.indices_nonzero(pc.match_substring_regex(ids, r"^\d+([eE]\d{1,3})?$")).to_pylist()
-    for position in candidates:
-        number = _NUMBER.fullmatch(ids[position].as_py())
-        if number and len(number[1]) <= _LONGEST_NUMBER:
-            yield position, int(number[1]) * 10 ** int(number[2] or 0)
+    spelled = _spelled_out(ids)
+    candidates = pc.indices_nonzero(pc.match_substring_regex(spelled, r"^\d{1,400}$"))
+    texts = spelled.take(candidates).to_pylist()
+    return zip(candidates.to_pylist(), map(int, texts), strict=True)
 
 
 def _shown(number: int, digits: int) -> set[int]:

@@ -45,7 +45,7 @@ class LowestKeys:
 
 
 def lowest(rows: Iterable[Rows], k: int, random_state: int, round_: int) -> list[str]:
-    """Ids of the k rows with the lowest keys, by rising key: a random sample that no order or file cut changes."""
+    """Ids of the k rows with the lowest keys, by rising key: the same sample in any order of the rows."""
     kept = LowestKeys(k)
     for batch in rows:
         kept.add(batch.ids, batch.keys(random_state, round_))

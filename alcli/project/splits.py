@@ -1,4 +1,4 @@
-"""`splits.parquet`: which rows are sealed away from scoring, asking and training, and which are the seed set."""
+"""`splits.parquet`: which rows are sealed from scoring, asking and training; which are the seed set."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Splits:
                 raise IntegrityError(
                     f"the {self.split_of[name]} row {name!r} has other content than when it was drawn",
                     where=SPLITS,
-                    hint="sealed rows must not change: bring the old content back, or give the new one a new id",
+                    hint="sealed rows must not change: bring the old content back, or use a new id",
                 )
 
     @cached_property

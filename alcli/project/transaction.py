@@ -8,7 +8,6 @@ first; one that finds staged files without a journal sweeps them away.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,7 +78,7 @@ def _finish(root: Path, staged: Path, journal: Path) -> None:
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.is_dir():
             _delete(final)
-        os.replace(source, final)
+        source.replace(final)
         fsync(final.parent)
     fsync(root)
     journal.unlink()

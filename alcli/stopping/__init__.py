@@ -10,7 +10,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Past:
     """One trained round: how many training labels it had, how many rows could still be asked, and its
-    metrics on the validation set, each as (value, low, high)."""
+    metrics on the validation set, each as (value, low, high).
+    """
 
     round: int
     n_labels: int
@@ -32,4 +33,4 @@ class Criterion(ABC):
 
     @abstractmethod
     def judge(self, history: Sequence[Past]) -> Verdict:
-        """The verdict after the newest round; `history` holds every trained round, oldest first, at least one."""
+        """The verdict after the newest round; `history` has the trained rounds, oldest first, one at least."""

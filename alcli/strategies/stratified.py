@@ -14,7 +14,7 @@ from alcli.strategies import Candidates, Need, Strategy
 
 @dataclass(frozen=True)
 class Stratified(Strategy):
-    """Ask rows at random from every stratum, in proportion to its size.
+    """Asks for rows at random from every stratum, in proportion to its size.
 
     Strata are those that `seed.stratify_by` names, or k-means clusters of the features (of their first
     50 singular directions where they are sparse). Every stratum gets a row before any gets its share of

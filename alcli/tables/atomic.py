@@ -57,7 +57,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield scratch
         with file_errors(path):
             fsync(scratch)
-            os.replace(scratch, path)
+            scratch.replace(path)
             fsync(path.parent)
     except BaseException as error:
         scratch.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ def salt(*parts: object) -> np.uint64:
 
 
 def salted(hashes: Hashes, *parts: object) -> Hashes:
-    """A fresh, independent hash of each row for one purpose: `salted(ids, random_state, round)` is its key."""
+    """An independent hash of each row for one purpose; `salted(ids, random_state, round)` is its key."""
     return mix(hashes ^ salt(*parts))
 
 

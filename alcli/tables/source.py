@@ -27,7 +27,7 @@ _CSV_BLOCK = 1 << 23
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows in a file's order; `first` is the number of the first one, from 1 (CSV: the header is row 1)."""
+    """Some rows in a file's order; `first` numbers the first one, from 1 (in a CSV the header is row 1)."""
 
     table: pa.RecordBatch
     file: str
@@ -58,7 +58,7 @@ class TableFiles:
             raise FileError(
                 "no Parquet or CSV file is found there",
                 where=self.location,
-                hint="files must end in .parquet, .pq, .csv or .tsv; a glob such as 'pool/*.parquet' works too",
+                hint="files end in .parquet, .pq, .csv or .tsv; a glob such as 'pool/*.parquet' works too",
             )
         return found
 

@@ -1,0 +1,137 @@
+"""Labels and a test set that a team has before it starts: `seed --labels` and `--validation-ids`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alcli.errors import DataError, suggest
+from alcli.project import File, Project
+from alcli.project.intake import Intake, Rules
+from alcli.project.ledger import LEDGER_SCHEMA, read_ledger
+from alcli.project.pool import Mask, Pool, Rows, isin_sorted
+from alcli.tables.hashing import Hashes, hash_strings
+
+_EMPTY = np.empty(0, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a team brings along.
+
+    Attributes:
+        answers: its labels, as rows of the ledger.
+        validation: the ids of its test set.
+        files: the files that these come from.
+        classes: the classes that the labels name.
+        warnings: what was found on the way.
+    """
+
+    answers: pa.Table = field(default_factory=LEDGER_SCHEMA.empty_table)
+    validation: tuple[str, ...] = ()
+    files: Mapping[str, File] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def train(self) -> list[str]:
+        """Ids of the labeled rows that may be trained on, sorted."""
+        return sorted(set(self.answers["id"].to_pylist()) - set(self.validation))
+
+    def without(self, ids: set[str]) -> Brought:
+        """All but the answers to some ids."""
+        kept = pc.invert(pc.is_in(self.answers["id"], value_set=pa.array(sorted(ids), pa.string())))
+        words = (
+            f"{len(ids):,} labeled rows are copies or group-mates of validation rows: left out"
+            f" (first: {min(ids)!r})"
+        )
+        return Brought(
+            self.answers.filter(kept), self.validation, self.files, self.classes, (*self.warnings, words)
+        )
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Contents and groups of rows that no other split may share."""
+
+    content: Hashes = field(default_factory=lambda: _EMPTY)
+    groups: Hashes = field(default_factory=lambda: _EMPTY)
+
+    @classmethod
+    def of(cls, rows: Rows, group_by: str | None) -> Aside:
+        """Those of some rows."""
+        groups = hash_strings(rows.shown[group_by]) if group_by else _EMPTY
+        return cls(np.unique(rows.content()), np.unique(groups))
+
+    def find(self, content: Hashes, groups: Hashes | None) -> Mask:
+        """(n,) rows that share a content or a group with them."""
+        found = isin_sorted(content, self.content)
+        return found if groups is None else found | isin_sorted(groups, self.groups)
+
+
+def read_brought(
+    project: Project,
+    pool: Pool,
+    labels: Path | None,
+    validation_ids: Path | None,
+    reader_of: Callable[[Path], Any],
+    at: datetime,
+) -> Brought:
+    """Read a team's labels and test set; every id must be in the pool.
+
+    Raises:
+        DataError: a row that cannot be taken, with its place and reason.
+    """
+    intake = Intake(
+        project,
+        Rules(unrequested="accept"),
+        read_ledger(project.root / "no ledger yet"),
+        asked={},
+        sealed={},
+        in_pool=lambda ids: set(pool.take(ids).ids.to_pylist()),
+        classes=project.config.task.classes,
+        round=0,
+        at=at,
+        shown=pool.shown,
+    )
+    if labels is not None:
+        intake.take(labels, reader_of(labels))
+    validation = _read_ids(project, pool, validation_ids, reader_of) if validation_ids is not None else ()
+    answers = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *intake.rows])
+    if labels is not None and not answers.num_rows:
+        raise DataError("the file has no labels", where=str(labels))
+    return Brought(answers, validation, intake.files, tuple(intake.classes or ()), tuple(intake.warnings))
+
+
+def _read_ids(project: Project, pool: Pool, path: Path, reader_of: Callable[[Path], Any]) -> tuple[str, ...]:
+    table = reader_of(path).read(path).table
+    names: Sequence[str] = table.column_names
+    name = next((n for n in (project.config.labels.id, project.config.id) if n in names), None)
+    if name is None and len(names) > 1:
+        raise DataError(
+            f"there is no column {project.config.labels.id!r}",
+            where=path.name,
+            hint=suggest(project.config.labels.id, names),
+        )
+    ids = [id_.strip() for id_ in table.column(name or names[0]).to_pylist() if id_.strip()]
+    twice = sorted({id_ for id_ in ids if ids.count(id_) > 1}) if len(set(ids)) < len(ids) else []
+    if twice:
+        raise DataError(f"the id {twice[0]!r} stands twice", where=path.name, hint="name every row once")
+    if not ids:
+        raise DataError("the file names no rows", where=path.name)
+    found = set(pool.take(ids).ids.to_pylist())
+    missing = sorted(set(ids) - found)
+    if missing:
+        raise DataError(
+            f"the pool has no row {missing[0]!r} ({len(missing):,} of {len(ids):,} ids are missing)",
+            where=path.name,
+            hint="a test set must lie in the pool, so that its rows can be sealed",
+        )
+    return tuple(ids)

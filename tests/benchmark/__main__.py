@@ -1,0 +1,45 @@
+"""Run benchmarks by name, or all: `python -m tests.benchmark million --runs 3`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmark import labels, million, startup, text
+
+BENCHMARKS = {
+    "startup": startup.benchmark,
+    "million": million.benchmark,
+    "text": text.benchmark,
+    "labels": labels.benchmark,
+}
+LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")
+
+
+def main() -> None:
+    """Run what was named; results go to stdout as Markdown tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown (default 5)")
+    parser.add_argument("--rows", type=int, help="rows of the pool, instead of the benchmark's own number")
+    parser.add_argument("--data", type=Path, help="folder with trec6.parquet, sms_spam.parquet, for `labels`")
+    parser.add_argument("--scratch", type=Path, help="keep pools and projects here, to use them again")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no such benchmark: {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},", end=" ")
+    print(", ".join(f"{library} {version(library)}" for library in LIBRARIES))
+    with tempfile.TemporaryDirectory(prefix="alcli-benchmark-") as temporary:
+        options.scratch = (options.scratch or Path(temporary)).resolve()
+        options.scratch.mkdir(parents=True, exist_ok=True)
+        for name in options.names or BENCHMARKS:
+            BENCHMARKS[name](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+def benchmark(options): print("todo")

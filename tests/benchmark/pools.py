@@ -1,0 +1,114 @@
+"""Makes pools of any size, the same ones every time: `python -m tests.benchmark.pools KIND FOLDER ROWS`.
+
+A process of its own, so that the memory it takes is nobody else's. Writes `pool.parquet`, `oracle.csv`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+GROUP = 1 << 16
+WIDTH = 64
+CLASSES = 10
+from tests.benchmark.measure import SAMPLE
+
+
+def mixture(rows: int) -> Iterator[tuple[pa.Array, np.ndarray, np.ndarray]]:
+    """Ids, (n, 64) float32 and class numbers: Gaussians about 10 centers, in groups of rows."""
+    centers = 0.25 * np.random.default_rng(0).standard_normal((CLASSES, WIDTH), dtype=np.float32)
+    for start in range(0, rows, GROUP):
+        n = min(GROUP, rows - start)
+        rng = np.random.default_rng([1, start])
+        label = rng.integers(CLASSES, size=n)
+        yield ids(start, n), centers[label] + rng.standard_normal((n, WIDTH), dtype=np.float32), label
+
+
+def fixed(vectors: np.ndarray) -> dict[str, pa.Array]:
+    """One column, lists of a fixed size."""
+    return {"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), WIDTH)}
+
+
+def lists(vectors: np.ndarray) -> dict[str, pa.Array]:
+    """One column of lists, as pandas writes arrays."""
+    offsets = pa.array(np.arange(0, vectors.size + 1, WIDTH, dtype=np.int32))
+    return {"vector": pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))}
+
+
+def wide(vectors: np.ndarray) -> dict[str, pa.Array]:
+    """64 columns of numbers."""
+    return {f"x{n:02d}": pa.array(np.ascontiguousarray(vectors[:, n])) for n in range(WIDTH)}
+
+
+def vectors(columns: Callable[[np.ndarray], dict[str, pa.Array]]) -> Callable[[int], Iterator[Any]]:
+    """A pool of embeddings, kept in one of the three ways."""
+
+    def groups(rows: int) -> Iterator[tuple[pa.Table, pa.Array]]:
+        for names, points, label in mixture(rows):
+            oracle = pa.array(np.char.add("class-", label.astype(str)))
+            yield pa.table({"id": names, **columns(points)}), oracle
+
+    return groups
+
+
+def texts(rows: int) -> Iterator[tuple[pa.Table, pa.Array]]:
+    """Texts of 50 to 200 characters: pieces of two or three definitions of one topic of the sample, joined."""
+    pool = pq.read_table(SAMPLE / "pool.parquet", columns=["id", "text"]).to_pylist()
+    oracle = pc_csv.read_csv(SAMPLE / "oracle.csv").to_pylist()
+    topic_of = {str(row["id"]): row["label"] for row in oracle}
+    words: dict[str, list[list[str]]] = {}
+    for row in pool:
+        words.setdefault(topic_of[str(row["id"])], []).append(row["text"].split())
+    topics = sorted(words)
+    for start in range(0, rows, GROUP):
+        n = min(GROUP, rows - start)
+        rng = np.random.default_rng([2, start])
+        made, label = [], rng.integers(len(topics), size=n)
+        size = np.exp(rng.uniform(np.log(50), np.log(200), size=n))
+        for topic, length in zip(label, size, strict=True):
+            source, text = words[topics[topic]], ""
+            while len(text) < length:
+                piece = source[rng.integers(len(source))]
+                first = int(rng.integers(len(piece)))
+                text += " " * bool(text) + " ".join(piece[first : first + int(rng.integers(3, 9))])
+            made.append(text[: int(length)])
+        yield (
+            pa.table({"id": ids(start, n), "text": pa.array(made)}),
+            pa.array([topics[topic] for topic in label]),
+        )
+
+
+def ids(start: int, n: int) -> pa.Array:
+    """`row-0000017`."""
+    return pa.array([f"row-{number:07d}" for number in range(start, start + n)])
+
+
+KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts}
+
+
+def main(kind: str, folder: str, rows: str) -> None:
+    """Write a pool and the labels of its rows."""
+    pool, oracle = Path(folder) / "pool.parquet", Path(folder) / "oracle.csv"
+    writer = None
+    with oracle.open("w", encoding="utf-8") as answers:
+        answers.write("id,label\n")
+        for table, label in KINDS[kind](int(rows)):
+            writer = writer or pq.ParquetWriter(pool, table.schema)
+            writer.write_table(table, row_group_size=GROUP)
+            answers.writelines(
+                f"{row},{answer}\n"
+                for row, answer in zip(table["id"].to_pylist(), label.to_pylist(), strict=True)
+            )
+    if writer is not None:
+        writer.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
