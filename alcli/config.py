@@ -227,7 +227,8 @@ class Config(Section):
 
     def digest(self, keys: Sequence[str]) -> str:
         """sha256 of the values of some keys (`query.strategy`, `model`), for `round.json`."""
-        values = {key: self.value(key) for key in keys}
+        # without defaults: a key that a later version adds does not make finished work look changed
+        values = {key: self._set_value(key) for key in keys}
         return hashlib.sha256(json.dumps(values, sort_keys=True, default=list).encode()).hexdigest()
 
     def value(self, key: str) -> Any:
@@ -235,6 +236,13 @@ class Config(Section):
         node: Any = self.model_dump(mode="json")
         for part in key.split("."):
             node = node[part]
+        return node
+
+    def _set_value(self, key: str) -> Any:
+        """The plain value at a dotted key, without what is at its default; None where all of it is."""
+        node: Any = self.model_dump(mode="json", exclude_defaults=True)
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
         return node
 
     def is_set(self, key: str) -> bool:
@@ -331,6 +339,8 @@ def _parse_yaml(text: str, *, where: str, root: str = "") -> tuple[Any, dict[str
         raise ConfigError(f"this is no valid YAML: {message}", where=f"{where}{line}") from error
     except (YAMLError, ValueError) as error:
         raise ConfigError(f"this is no valid YAML: {error}", where=where) from error
+    except RecursionError as error:
+        raise ConfigError("the values are nested too deep, or in themselves", where=where) from error
 
 
 class _Reader:

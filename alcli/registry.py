@@ -83,7 +83,7 @@ class Registry(Generic[Member]):
             sys.path.insert(0, "")  # a module beside the project is found, as with `python -m`
         try:
             member: Any = getattr(import_module(module_name), class_name)
-        except (ImportError, AttributeError, ValueError) as error:
+        except Exception as error:  # a user's module may raise anything
             raise ConfigError(
                 f"{self.word} {name!r} cannot be imported: {error}",
                 hint="write package.module:Class of something that `python -c 'import package.module'` finds",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -46,6 +45,13 @@ class Data:
         """With further rows at the end."""
         more = pa.Table.from_pylist(list(rows), schema=self.table.schema)
         return Data(pa.concat_tables([self.table, more]), self.truth, self.features)
+
+    def repeated(self, times: int) -> Data:
+        """Every row so many times, the copies under ids of their own: `r00007-copy-3`."""
+        names = [f"-copy-{n}" if n else "" for n in range(times)]
+        rows = [{**row, "id": row["id"] + name} for name in names for row in self.table.to_pylist()]
+        truth = {id_ + name: label for name in names for id_, label in self.truth.items()}
+        return Data(pa.Table.from_pylist(rows, schema=self.table.schema), truth, self.features)
 
     def write_parquet(self, path: Path) -> Path:
         """One file."""
@@ -259,9 +265,3 @@ def make_lab(tmp_path: Path) -> MakeLab:
         return lab.configure(**config)
 
     return make
-
-
-@pytest.fixture
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children compute on one thread."""
-    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")

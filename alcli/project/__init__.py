@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from alcli.config import CONFIG_NAME, Config, Source, load_config
-from alcli.errors import IntegrityError, StateError
+from alcli.errors import FileError, IntegrityError, StateError
 from alcli.project.lock import command_line, locked
 from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
 from alcli.project.transaction import Transaction, recover, transaction
@@ -173,9 +173,13 @@ class _DigestCache:
         self._known: dict[str, list[Any]] = {}
         self._changed = False
         try:
-            self._known = json.loads(path.read_text())
+            found = json.loads(path.read_text())
         except (OSError, ValueError):
-            self._known = {}
+            return
+        if isinstance(found, dict):
+            self._known = {
+                name: mark for name, mark in found.items() if isinstance(mark, list) and len(mark) == 4
+            }
 
     def of(self, path: Path) -> str:
         try:
@@ -194,5 +198,6 @@ class _DigestCache:
 
     def save(self) -> None:
         if self._changed:
-            atomic_write(self._path, json.dumps(self._known))
+            with suppress(FileError):  # only a cache: a full disk must not fail what is done already
+                atomic_write(self._path, json.dumps(self._known))
             self._changed = False

@@ -25,24 +25,41 @@ def read_ids(batch: Batch, name: str) -> pa.Array:
     Raises:
         DataError: a missing id, with its row.
     """
-    ids = as_text(batch.table.column(name))
-    empty = np.flatnonzero(pc.equal(ids, "").to_numpy(zero_copy_only=False))
+    ids = as_text(batch.table.column(name), f"{batch.file}, column {name}")
+    blank = pc.or_(pc.equal(ids, ""), pc.utf8_is_space(ids))
+    empty = np.flatnonzero(blank.to_numpy(zero_copy_only=False))
     if len(empty):
         raise DataError("the id is missing", where=f"{batch.place(int(empty[0]))}, column {name}")
     return ids
 
 
-def as_text(column: pa.Array) -> pa.Array:
-    """Any column as strings without nulls; whole numbers without a decimal point, as a CSV has them."""
+def as_text(column: pa.Array, where: str | None = None) -> pa.Array:
+    """Any column as strings without nulls; whole numbers without a decimal point, as a CSV has them.
+
+    Raises:
+        DataError: lists, structs or bytes that are no text; `where` says which column it is.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
-        whole = pc.cast(column, pa.int64(), safe=False)
-        exact = pc.equal(whole.cast(pa.float64()), column.cast(pa.float64()))
-        column = pc.if_else(exact, whole.cast(pa.string()), column.cast(pa.string()))
+        column = _floats_as_text(column)
     if column.type != pa.string():
-        column = column.cast(pa.string())
+        try:
+            column = column.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            message = f"a column of type {column.type} cannot be read as text"
+            raise DataError(message, where=where, hint="name another column") from error
     return column.fill_null("") if column.null_count else column
+
+
+def _floats_as_text(column: pa.Array) -> pa.Array:
+    """Numbers as a CSV has them: 3.0 is 3, and NaN is an empty cell."""
+    column = column.cast(pa.float64())
+    small = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), 2.0**53))
+    whole = pc.if_else(small, column, pa.scalar(None, pa.float64())).cast(pa.int64(), safe=False)
+    exact = pc.equal(whole.cast(pa.float64()), column).fill_null(False)
+    text = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.string()), column.cast(pa.string()))
+    return pc.if_else(exact, whole.cast(pa.string()), text)
 
 
 def read_column(batch: Batch, name: str, kind: str, *, fill: bool) -> Column:
@@ -61,11 +78,13 @@ def read_column(batch: Batch, name: str, kind: str, *, fill: bool) -> Column:
         return _numeric(batch, name, column, fill=fill)
     if kind == "embedding":
         return _embedding(batch, name, column)
-    return as_text(column)
+    return as_text(column, f"{batch.file}, column {name}")
 
 
 def _text(batch: Batch, name: str, column: pa.Array, *, fill: bool) -> pa.Array:
-    texts = as_text(column)
+    texts = as_text(column, f"{batch.file}, column {name}")
+    zero = pc.match_substring(texts, "\0").to_numpy(zero_copy_only=False)
+    _refuse(batch, name, zero, "the text holds a NUL character", "remove it")
     if not fill:
         empty = pc.equal(pc.utf8_trim_whitespace(texts), "").to_numpy(zero_copy_only=False)
         _refuse(batch, name, empty, "the text is empty", "remove the row, or set features.missing: fill")
@@ -133,6 +152,8 @@ def _embedding(batch: Batch, name: str, column: pa.Array) -> NDArray[np.float32]
         _refuse(
             batch, name, column.is_null().to_numpy(zero_copy_only=False), "the embedding is missing", None
         )
+    if width == 0 and len(column):
+        _refuse(batch, name, np.ones(len(column), dtype=np.bool_), "the embedding is empty", None)
     values = column.flatten()
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise DataError(
@@ -142,10 +163,15 @@ def _embedding(batch: Batch, name: str, column: pa.Array) -> NDArray[np.float32]
         values = values.cast(pa.float32(), safe=False)
     rows: NDArray[np.float32] = values.to_numpy(zero_copy_only=False).reshape(len(column), width)
     # one sum finds any NaN or infinity; only then is it looked for
-    if not np.isfinite(np.dot(rows.ravel(), np.zeros(rows.size, dtype=np.float32))):
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(np.dot(rows.ravel(), np.zeros(rows.size, dtype=np.float32)))
+    if not finite:
         wrong = np.asarray(~np.isfinite(rows).all(axis=1))
         _refuse(batch, name, wrong, "the embedding holds NaN or infinite numbers", None)
     return rows
+
+
+_NUMBERS = r"^\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*(,\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*)*$"
 
 
 def _parsed_lists(batch: Batch, name: str, texts: pa.Array) -> pa.Array:
@@ -155,9 +181,11 @@ def _parsed_lists(batch: Batch, name: str, texts: pa.Array) -> pa.Array:
     try:
         values = pc.utf8_trim_whitespace(parts.flatten()).cast(pa.float32())
     except pa.ArrowInvalid as error:
+        wrong = pc.invert(pc.match_substring_regex(inner, _NUMBERS)).to_numpy(zero_copy_only=False)
+        row = int(wrong.argmax())
         raise DataError(
-            f"the column holds no lists of numbers: {str(error).splitlines()[0]}",
-            where=f"{batch.file}, column {name}",
+            f"{texts[row].as_py()[:60]!r} is no list of numbers",
+            where=f"{batch.place(row)}, column {name}",
             hint="write embeddings as [0.1, 0.2, ...]",
         ) from error
     return pa.ListArray.from_arrays(parts.offsets, values)

@@ -108,9 +108,14 @@ class Intake:
             filled = pc.if_else(pc.equal(table["guideline"], ""), self.rules.guideline, table["guideline"])
             table = table.set_column(table.column_names.index("guideline"), "guideline", filled)
         gate = Gate(
-            self.asked, self.in_pool, self.classes, self.rules.new_classes, self.sealed, self.rules.unrequested,
+            self.asked,
+            self.in_pool,
+            self.classes,
+            self.rules.new_classes,
+            self.sealed,
+            self.rules.unrequested,
             self.round,
-        )  # fmt: skip
+        )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
         if checked.rejected.num_rows:

@@ -196,7 +196,7 @@ class Pool:
             ids,
             hash_strings(ids),
             features,
-            {name: col.as_text(batch.table.column(name)) for name in shown},
+            {name: col.as_text(batch.table.column(name), f"{batch.file}, column {name}") for name in shown},
         )
 
     def take(self, ids: Collection[str], features: Features | None = None, shown: Sequence[str] = ()) -> Rows:

@@ -33,4 +33,4 @@ class Criterion(ABC):
 
     @abstractmethod
     def judge(self, history: Sequence[Past]) -> Verdict:
-        """The verdict after the newest round; `history` has the trained rounds, oldest first, one at least."""
+        """The verdict after the newest round; `history` has the trained rounds, oldest first."""

@@ -18,14 +18,13 @@ def local_files(location: str, base: Path) -> list[Path]:
     """
     path = base / location
     if path.is_dir():
-        return sorted(
-            p for p in path.rglob("*") if p.suffix.lower() in (*PARQUET, *CSV) and not _hidden(p, path)
-        )
+        return sorted(p for p in path.rglob("*") if _is_data(p, path))
     if path.exists():
         return [path]
     if any(sign in location for sign in "*?["):
-        root = Path(path.anchor) if path.is_absolute() else Path()
-        return sorted(p for p in root.glob(str(path.relative_to(root))) if p.is_file())
+        root = Path(path.anchor) if Path(location).is_absolute() else base
+        pattern = str(path.relative_to(root))
+        return sorted(p for p in root.glob(pattern) if p.is_file() and _is_data(p, root))
     raise FileError("there is no such file or folder", where=location, hint="check the path")
 
 
@@ -34,5 +33,7 @@ def path_in_messages(path: Path, base: Path) -> str:
     return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+def _is_data(path: Path, root: Path) -> bool:
+    if any(part.startswith((".", "_")) and part != ".." for part in path.relative_to(root).parts):
+        return False
+    return path.suffix.lower() in (*PARQUET, *CSV)

@@ -7,6 +7,7 @@ is decided by its use and not by a guess.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,6 +61,14 @@ class TableFiles:
                 where=self.location,
                 hint="files end in .parquet, .pq, .csv or .tsv; a glob such as 'pool/*.parquet' works too",
             )
+        for file in found:
+            if PurePosixPath(file.path).suffix.lower() not in (*PARQUET, *CSV):
+                ending = PurePosixPath(file.path).suffix
+                message = (
+                    f"the ending {ending!r} is of no pool format" if ending else "the file has no ending"
+                )
+                hint = "a pool is .parquet, .pq, .csv or .tsv: write it as one of these"
+                raise FileError(message, where=file.name, hint=hint)
         return found
 
     @cached_property
@@ -120,6 +129,7 @@ class DataFile:
         """The file's columns."""
         if self.is_parquet:
             with self._parquet() as parquet:
+                _refuse_twice(parquet.schema_arrow.names, self.name)
                 return parquet.schema_arrow
         return pa.schema([(name, pa.string()) for name in self._csv_header])
 
@@ -151,7 +161,7 @@ class DataFile:
     def _parquet(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self._open())
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise DataError(
                 f"this is no readable Parquet file: {_first_line(error)}",
                 where=self.name,
@@ -170,12 +180,15 @@ class DataFile:
             ) from error
 
     def _csv_batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        names = self._csv_header
+        names, row = self._csv_header, 1
         try:
             with self._open() as file:
-                yield from pc_csv.open_csv(
+                stream = pc_csv.open_csv(
                     file,
-                    read_options=pc_csv.ReadOptions(column_names=names, skip_rows=1, block_size=_CSV_BLOCK),
+                    # one thread: only then does an error tell its row
+                    read_options=pc_csv.ReadOptions(
+                        column_names=names, skip_rows=1, block_size=_CSV_BLOCK, use_threads=False
+                    ),
                     parse_options=pc_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
                     convert_options=pc_csv.ConvertOptions(
                         column_types=dict.fromkeys(names, pa.string()),
@@ -183,14 +196,33 @@ class DataFile:
                         strings_can_be_null=False,
                     ),
                 )
+                for table in stream:
+                    yield table
+                    row += table.num_rows
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
+            self._refuse_open_quote(row)
+            message, number = _first_line(error), re.search(r"Row #(\d+): ", str(error))
             raise DataError(
-                f"the CSV cannot be read: {_first_line(error)}",
-                where=self.name,
+                f"the CSV cannot be read: {message.replace(number[0], '') if number else message}",
+                where=f"{self.name}, row {number[1]}" if number else self.name,
                 hint="it must be UTF-8, with as many cells in every row as the header has",
             ) from error
+        self._refuse_open_quote(row)
+
+    def _refuse_open_quote(self, row: int) -> None:
+        """Arrow takes all that follows a quote without an end as one cell; rows must not be lost in it."""
+        n_quotes = 0
+        with self._open() as file:
+            while block := file.read(_CSV_BLOCK):
+                n_quotes += block.count(b'"')
+        if n_quotes % 2:
+            raise DataError(
+                "a quote is opened here, or before, and never closed",
+                where=f"{self.name}, row {row}",
+                hint='a cell with quotes is written "like ""this"""',
+            )
 
     @cached_property
     def _header_line(self) -> str:
@@ -212,10 +244,10 @@ class DataFile:
     def _csv_header(self) -> list[str]:
         import csv
 
-        names = next(csv.reader([self._header_line], delimiter=self._delimiter), [])
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DataError(f"the column {twice[0]!r} stands twice in the header", where=self.name)
+        names = [
+            name.strip() for name in next(csv.reader([self._header_line], delimiter=self._delimiter), [])
+        ]
+        _refuse_twice(names, self.name)
         if not names:
             raise DataError("the file is empty", where=self.name, hint="its first line must name the columns")
         return names
@@ -227,6 +259,12 @@ class DataFile:
             return pa.OSFile(self.path)
         except OSError as error:
             raise file_error(error, self.name) from error
+
+
+def _refuse_twice(names: Sequence[str], where: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"the column {twice[0]!r} stands twice", where=where, hint="rename one of them")
 
 
 def _first_line(error: BaseException) -> str:

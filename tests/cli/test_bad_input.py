@@ -249,15 +249,29 @@ def test_a_file_that_is_no_parquet_is_refused(at):
     loop.refused("seed", kind="data", says="no readable Parquet file", where="pool.parquet")
 
 
-@pytest.mark.parametrize("row", ["b", "b,two,three", 'b,"never closed'])
-def test_a_ragged_csv_is_refused(at, row):
+@pytest.mark.parametrize("row", ["b", "b,two,three", '"b,two', '"b",two"",three'])
+def test_a_ragged_csv_is_named_with_its_row(at, row):
     loop = at("new")
     _csv(loop, "id,text", "a,one", row, "c,three")
-    loop.refused("seed", kind="data", says="the CSV cannot be read", where="pool.csv", hint="as many cells")
+    loop.refused("seed", kind="data", says="the CSV cannot be read", where="pool.csv, row 3", hint="as many cells")
+
+
+@pytest.mark.parametrize("end", ["never closed", 'closed "", here "" not'])
+def test_a_quote_that_is_never_closed_swallows_no_row(at, end):
+    loop = at("new")
+    _csv(loop, "id,text", "a,one", f'b,"{end}', "c,three", "d,four")
+    loop.refused("seed", kind="data", says="never closed", where="pool.csv, row 3")
+
+
+def test_quoted_cells_with_line_breaks_and_quotes_are_read(at):
+    loop = at("new")
+    _csv(loop, "id,text", 'a,"one\ntwo"', 'b,5" nail', 'c,"said ""so""\n"', 'd,"last\n\n"')
+    assert loop.doc("seed")["counts"]["pool"] == 4
 
 
 def test_a_csv_that_is_not_utf_8_is_refused(at):
     loop = at("new")
+    loop.config(**SMALL)
     loop.write("pool.csv", "id,text\na,café au lait\nb,plain\n".encode("latin-1"))
     loop.refused("seed", kind="data", says="UTF", where="pool.csv", hint="UTF-8")
     loop.write("pool.csv", "id,téxt\na,plain\n".encode("latin-1"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import typer
@@ -23,6 +24,7 @@ finally:
 """
 
 
+@cache
 def run(*arguments, cwd=None):
     """(stdout, top-level modules that were loaded) of `alcli ARGUMENTS` in a process of its own."""
     done = subprocess.run(
