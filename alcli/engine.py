@@ -152,18 +152,27 @@ class Batch:
     A row is kept when its content is new, and when no kept or known row is nearer than `cap`.
 
     Args:
-        known: contents of rows that were asked before.
-        known_units: their features, rows of length 1; None: likeness is not looked at.
         cap: the highest cosine allowed; None: any.
     """
 
-    def __init__(self, known: Hashes, known_units: Any | None, cap: float | None) -> None:
-        self._contents = np.unique(known)
+    def __init__(self, cap: float | None) -> None:
+        self._contents: Hashes = np.empty(0, dtype=np.uint64)
         self._cap = 1.0 if cap is None else cap
-        self._capped = cap is not None and known_units is not None
-        self._units: list[Any] = [known_units] if known_units is not None and known_units.shape[0] else []
+        self._capped = cap is not None
+        self._units: list[Any] = []
         self.copies = 0
         self.near = 0
+
+    def know(self, content: Hashes, units: Any | None) -> None:
+        """Count rows that were asked before as known.
+
+        Args:
+            content: their contents.
+            units: their features, rows of length 1; None: likeness is not looked at.
+        """
+        self._contents = np.union1d(self._contents, content)
+        if units is not None and units.shape[0]:
+            self._units.append(units)
 
     def accept(self, content: Hashes, units: Any | None, limit: int) -> Positions:
         """Positions of at most `limit` rows that are kept, in their order; these are known from now on."""
@@ -173,7 +182,7 @@ class Batch:
                 break
             block = np.arange(start, min(start + _BLOCK, len(content)))
             block = self._new_content(block, content)
-            if self._capped and len(block):
+            if self._capped and units is not None and len(block):
                 block = self._apart(block, units, limit - len(kept))
             block = block[: limit - len(kept)]
             self._contents = np.union1d(self._contents, content[block])

@@ -47,6 +47,7 @@ class Common:
     def writing(self, command: str) -> Iterator[Project]:
         """The project with its lock held."""
         project = self.open()
+        _keep_pandas_out()
         with project.writing(command):
             yield project
 
@@ -54,6 +55,24 @@ class Common:
     def console(self) -> Console:
         """Where results are printed."""
         return make_console(stderr=False)
+
+
+class _NoPandas:
+    """Stands in the way of `import pandas`."""
+
+    @staticmethod
+    def find_spec(name: str, _path: Any = None, _target: Any = None) -> None:
+        if name == "pandas":
+            raise ImportError(name)
+
+
+def _keep_pandas_out() -> None:
+    """When it makes its first array, pyarrow looks for pandas, and loads it for a third of a second."""
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)
+    pa.array([])
+    sys.meta_path.remove(_NoPandas)
 
 
 _OPTIONS: dict[str, Any] = {

@@ -81,9 +81,15 @@ def register(app: typer.Typer) -> None:
 
 
 def _columns(column: list[str] | None, id_column: str | None, label_column: str | None) -> dict[str, str]:
+    from alcli.errors import suggest
+    from alcli.project.answers import SPELLINGS
+
     named = dict(item.partition("=")[::2] for item in column or [])
     for name, value in named.items():
         if not (name and value):
             raise typer.BadParameter(f"{name!r}: write NAME=COLUMN", param_hint="--column")
+        if name not in {"id", "label", *SPELLINGS}:
+            near = suggest(name, ("id", "label", *SPELLINGS))
+            raise typer.BadParameter(f"the ledger has no column {name!r}; {near}", param_hint="--column")
     asked = {"id": id_column, "label": label_column}
     return named | {name: value for name, value in asked.items() if value is not None}

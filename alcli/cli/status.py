@@ -22,6 +22,7 @@ _STAGES = {
     "stopped": "a stopping criterion says stop",
 }
 _SPARKS = "▁▂▃▄▅▆▇█"
+_PLAIN = str.maketrans(_SPARKS, "12345678")  # for a stdout that is not Unicode
 
 
 def register(app: typer.Typer) -> None:
@@ -59,8 +60,9 @@ def _show(result: Result, common: Common) -> None:
     table.add_column()
     table.add_row("stage", f"[bold]{_STAGES[more['stage']]}[/]" + _round(result))
     if result.round is not None:
+        unicode = common.console.encoding.startswith("utf")
         for title, text in _facts(result):
-            table.add_row(title, text)
+            table.add_row(title, text if unicode else text.translate(_PLAIN))
     table.add_row("next", f"[bold]{more['next']}[/]")
     common.console.print(table)
 

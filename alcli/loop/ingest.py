@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project, Step
@@ -69,9 +70,11 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         intake.counts["retracted"] = tombstones.num_rows
         new_rows = pa.concat_tables([new_rows, tombstones.select(LEDGER_SCHEMA.names)])
         intake.ledger = _with(intake.ledger, tombstones)
-    changed = bool(new_rows.num_rows) or options.rebuild or not (project.root / LABELS).exists()
+    first = not any("ingest" in earlier.steps for earlier in project.rounds)
+    changed = bool(new_rows.num_rows) or options.rebuild or first or not (project.root / LABELS).exists()
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     counts = _counts(intake, resolution, asked, splits)
+    rejected = _list_rejected(intake, options)
     if changed and not options.dry_run:
         step = Step(
             "ingest",
@@ -92,7 +95,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
             record = round_.replacing(entry)
             change.record(record)
         project.log(record, "ingest", started, new=new_rows.num_rows)
-    return _result(project, intake, resolution, counts, options, changed=changed)
+    return _result(project, intake, resolution, counts, options, changed=changed, also=rejected)
 
 
 def _intake(
@@ -110,16 +113,17 @@ def _intake(
         known_classes(project, ledger),
         project.newest.number,
         at,
-        shown=pool.shown,
+        shown=pool.schema.names,
     )
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
-    """The configured classes and those that standing labels have; None before there are any."""
+    """The configured classes and those that answers have named; None before there are two."""
     configured = project.config.task.classes
-    found = sorted(set(resolve(ledger, "latest").labels["label"].to_pylist()))
+    labels = ledger.filter(pc.equal(ledger["status"], "labeled"))["label"]
+    found = sorted(pc.unique(labels).to_pylist())
     if configured is None:
-        return tuple(found) or None
+        return tuple(found) if len(found) > 1 else None
     return (*configured, *(name for name in found if name not in configured))
 
 
@@ -148,6 +152,16 @@ def _counts(intake: Intake, resolution: Resolution, asked: Asked, splits: Splits
     }
 
 
+def _list_rejected(intake: Intake, options: Options) -> list[str]:
+    """Write `rejected.csv`, before anything is taken: if that fails, nothing has happened."""
+    if not intake.rejected or options.dry_run:
+        return []
+    target = options.rejected or intake.paths[0].parent / "rejected.csv"
+    FORMATS.build("csv").write(target, all_rejected(intake.rejected))
+    intake.warnings.append(f"{plural(intake.counts['rejected'], 'row')} not taken: see {target}")
+    return [str(target)]
+
+
 def _result(
     project: Project,
     intake: Intake,
@@ -156,21 +170,17 @@ def _result(
     options: Options,
     *,
     changed: bool,
+    also: list[str],
 ) -> Result:
     written = (
         [LABELS, LEDGER, f"{project.newest.folder}/round.json"] if changed and not options.dry_run else []
     )
-    if intake.rejected and not options.dry_run:
-        target = options.rejected or intake.paths[0].parent / "rejected.csv"
-        FORMATS.build("csv").write(target, all_rejected(intake.rejected))
-        written.append(str(target))
-        intake.warnings.append(f"{plural(counts['rejected'], 'row')} not taken: see {target}")
     return Result(
         "ingest",
         round=project.newest.number,
         changed=changed and not options.dry_run,
         counts=counts,
-        files=written,
+        files=[*written, *also],
         warnings=intake.warnings,
         summary=_summary(counts, dry_run=options.dry_run),
         more={"dry_run": options.dry_run, "labels": _by_class(resolution)},

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from alcli.engine import Batch, Trained
-from alcli.errors import ConfigError, StateError
+from alcli.errors import ConfigError, IntegrityError, StateError
 from alcli.loop import Result, plural
 from alcli.models import read_model
 from alcli.project import Project, Round, Step
 from alcli.project.columns import take
+from alcli.project.model_folder import model_folder
 from alcli.project.pool import Members, Pool, Rows
 from alcli.project.query_file import stage_query
 from alcli.project.scores import KeyOf, Ranked, Scores
@@ -35,6 +39,7 @@ from alcli.tables.hashing import Hashes, salted
 READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
 _STEP = 3
 _WINDOW = 4
+_WIDEST = 1 << 16
 
 
 def query(project: Project, more: int = 0) -> Result:
@@ -46,14 +51,15 @@ def query(project: Project, more: int = 0) -> Result:
     started = datetime.now(UTC)
     round_ = project.newest
     done = round_.steps.get("query")
-    if done is not None and not more:
+    if done is not None and (not more or project.recovered == _more_command(round_, more)):
         return _up_to_date(project, round_, done)
     score = _scored_step(project, round_)
     _refuse_later_parts(project)
     standing = Standing.read(project)
     picking = _Picking(project, round_, standing)
     size = more or project.config.query.batch_size
-    choices = picking.choose(size)
+    with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
+        choices = picking.choose(size)
     if done is not None:
         return _add(project, done, picking, choices, size)
     counts = {
@@ -138,25 +144,28 @@ def _batch_step(round_: Round) -> Step | None:
 
 
 def _scored_step(project: Project, round_: Round) -> Step:
-    if "train" not in round_.steps:
-        raise StateError("no model is trained yet", where=round_.folder, hint="run `alcli train` first")
+    model_folder(project, round_)
     if "score" not in round_.steps:
         raise StateError("the pool is not scored yet", where=round_.folder, hint="run `alcli score` first")
     score = round_.steps["score"]
+    again = "run `alcli score` again"
+    if "query" in round_.steps:
+        again = "ingest answers, and `alcli train` opens the next round"
     made_by, wanted = score.more["strategy"], project.config.value("query.strategy")
     if split_spec(made_by) != split_spec(wanted):
         raise StateError(
             f"the scores were made by {_spec_name(made_by)}, the config says {_spec_name(wanted)}",
             where=project.source.where("query.strategy"),
-            hint="run `alcli score` again",
+            hint=again,
         )
-    project.check(score)
+    try:
+        project.check(score)
+    except IntegrityError as error:
+        hint = "run `alcli score`: it writes the same scores again"
+        raise IntegrityError(error.message, where=error.where, hint=hint) from error
     if Pool(project).file.sha256 != score.inputs["pool"].sha256:
-        raise StateError(
-            "the pool has changed since it was scored",
-            where=project.config.pool,
-            hint="run `alcli score` again",
-        )
+        message = "the pool has changed since it was scored"
+        raise StateError(message, where=project.config.pool, hint=again)
     return score
 
 
@@ -190,13 +199,16 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
     project.check(step, f"{folder}/{SELECTION}")
     missing = [name for name in step.outputs if name.endswith(".csv") and not (project.root / name).exists()]
     if missing:
-        ids = read_selection(project, folder).column("id").to_pylist()
+        selection = read_selection(project, folder)
         with project.change() as change:
             for name in missing:
-                first = step.more.get("batches", {}).get(name, 0)
-                _stage_file(
-                    project, round_, change, name, ids[first : first + (step.outputs[name].rows or 0)]
+                first, last = step.more.get("batches", {}).get(name, (1, step.counts["asked"]))
+                mine = pc.and_(
+                    pc.greater_equal(selection["rank"], first), pc.less_equal(selection["rank"], last)
                 )
+                _stage_file(project, round_, change, name, selection.filter(mine)["id"].to_pylist())
+    given_back = len(step.more.get("released", ()))
+    state = f", {given_back:,} of them given back" if given_back else ""
     return Result(
         "query",
         round=round_.number,
@@ -204,19 +216,29 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         counts=step.counts,
         files=missing,
         summary=[
-            f"Up to date: the batch stands in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}.",
+            f"Up to date: the batch stands in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}{state}.",
             "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",
         ],
     )
+
+
+def _more_command(round_: Round, size: int) -> str:
+    """How a further batch names its commit, so that a killed and repeated one asks no row more."""
+    return f"query --more {size} in {round_.folder}"
 
 
 def _add(project: Project, done: Step, picking: _Picking, choices: list[Choice], size: int) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
     started, round_ = datetime.now(UTC), picking.round
     folder = round_.folder
-    batches: dict[str, int] = dict(done.more.get("batches", {f"{folder}/{QUERY}": 0}))
+    batches: dict[str, list[int]] = dict(
+        done.more.get("batches", {f"{folder}/{QUERY}": [1, done.counts["asked"]]})
+    )
     name = f"{folder}/query-{len(batches) + 1}.csv"
+    new = [choice.id for choice in choices]
     before = read_selection(project, folder)
+    first = max(before["rank"].to_pylist()) + 1
+    before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(new, pa.string()))))
     counts = {
         **done.counts,
         "asked": before.num_rows + len(choices),
@@ -225,13 +247,12 @@ def _add(project: Project, done: Step, picking: _Picking, choices: list[Choice],
     }
     if not choices:
         return _nothing_left(round_, counts)
-    with project.change() as change:
-        table = pa.concat_tables([before, selection_table(choices, before.num_rows + 1)])
+    with project.change(_more_command(round_, size)) as change:
+        table = pa.concat_tables([before, selection_table(choices, first)])
         outputs = {**done.outputs, **stage_selection(change, folder, table)}
-        new = [choice.id for choice in choices]
         outputs |= _stage_file(project, round_, change, name, new)
         given_back = sorted(set(done.more.get("released", ())) - set(new))
-        batches[name] = before.num_rows
+        batches[name] = [first, first + len(new) - 1]
         step = done.finished(outputs, counts, batches=batches, released=given_back, clock=project.clock)
         changed = round_.replacing(step)
         change.record(changed)
@@ -262,7 +283,7 @@ def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[st
     for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):
         with pq.ParquetFile(path) as part:
             for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
-                rows = batch.filter(pa.compute.is_in(batch.column("id"), value_set=wanted)).to_pydict()
+                rows = batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pydict()
                 found.update(zip(rows["id"], rows["prediction"], strict=True))
     return [found.get(id_, "") for id_ in ids]
 
@@ -278,12 +299,12 @@ class _Picking:
         self.pool.check_columns()
         self.strategy: Strategy = STRATEGIES.build(self.config.query.strategy)
         self.strategy_name = split_spec(self.config.query.strategy)[0]
-        self.trained = _trained(project, round_)
+        self.trained = Trained.of(read_model(model_folder(project, round_)), FEATURES, MODELS)
         self.standing = standing
         self.closed = set(standing.closed)
         self.n_candidates = 0
-        known = self.pool.take(self.closed, self.config.features)
-        self.batch = Batch(known.content(), self._units(known), self.config.query.max_similarity)
+        self.batch = Batch(self.config.query.max_similarity)
+        self.unknown = set(self.closed)
 
     def choose(self, size: int) -> list[Choice]:
         """`size` rows, fewer only where the distinct candidates run out."""
@@ -311,7 +332,7 @@ class _Picking:
             if len(ranked) == ranked.n_candidates:
                 break
             self.closed |= set(ranked.ids.to_pylist())  # each is chosen now, or a copy, or too near
-            width *= 4
+            width = min(4 * width, max(width, _WIDEST))
         return chosen
 
     def _at_random(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
@@ -331,22 +352,31 @@ class _Picking:
         return choices, ranked
 
     def _as_a_set(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
-        """The strategy chooses among distinct rows of a random shortlist."""
+        """The strategy chooses among distinct rows of a random shortlist, again while too few are apart."""
         width = max(width, self.config.query.shortlist or 10 * size)
         ranked = self._top(width, self._keys, by_score=False)
         rows = self._rows(ranked)
-        rows = rows.take(self.batch.distinct(rows.content()))
-        keys = rows.keys(self.config.random_state, self.round.number)
-        rows = rows.take(np.argsort(keys, kind="stable"))
-        evidence = self.trained.evidence(rows.features, self.strategy.needs)
-        candidates = Candidates(key=np.sort(keys), labeled=self._labeled(), **evidence)
+        rows = rows.take(np.argsort(self._keys(rows.id_hash), kind="stable"))
         rng = np.random.default_rng([self.config.random_state, self.round.number, _STEP])
-        wanted = self.strategy.select(candidates, size, rng)
-        rows = rows.take(wanted)
-        kept = self.batch.accept(rows.content(), self._units(rows), size)
-        return [
-            Choice(id_, self.strategy_name, "strategy") for id_ in take(rows.ids, kept).to_pylist()
-        ], ranked
+        chosen: list[Choice] = []
+        while len(chosen) < size and len(rows):
+            rows = rows.take(self.batch.distinct(rows.content()))
+            wanted = self._selected(rows, size - len(chosen), rng)
+            picked = rows.take(wanted)
+            kept = self.batch.accept(picked.content(), self._units(picked), size - len(chosen))
+            chosen += [
+                Choice(id_, self.strategy_name, "strategy") for id_ in take(picked.ids, kept).to_pylist()
+            ]
+            if not len(wanted):
+                break
+            rows = rows.take(np.setdiff1d(np.arange(len(rows)), wanted))
+        return chosen, ranked
+
+    def _selected(self, rows: Rows, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The strategy's choice among some rows, which come by rising key."""
+        evidence = self.trained.evidence(rows.features, self.strategy.needs)
+        candidates = Candidates(key=self._keys(rows.id_hash), labeled=self._labeled(), **evidence)
+        return self.strategy.select(candidates, size, rng)
 
     def _top(self, width: int, key_of: KeyOf, *, by_score: bool) -> Ranked:
         closed = Members(pa.array(sorted(self.closed), pa.string()))
@@ -356,10 +386,17 @@ class _Picking:
         return salted(hashes, self.config.random_state, self.round.number)
 
     def _rows(self, ranked: Ranked) -> Rows:
-        """The ranked rows' features, in the order of their ranks."""
+        """The ranked rows' features, in the order of their ranks.
+
+        The first look finds those of closed rows too, which the batch must know: a pass over the pool less.
+        """
         ids = ranked.ids.to_pylist()
-        rows = self.pool.take(ids, self.config.features)
+        rows = self.pool.take({*ids, *self.unknown}, self.config.features)
         at = {id_: n for n, id_ in enumerate(rows.ids.to_pylist())}
+        if self.unknown:
+            known = rows.take(np.array(sorted(at[id_] for id_ in self.unknown & at.keys()), dtype=np.int64))
+            self.batch.know(known.content(), self._units(known))
+            self.unknown = set()
         return rows.take(np.array([at[id_] for id_ in ids], dtype=np.int64))
 
     def _units(self, rows: Rows) -> Any | None:
@@ -371,14 +408,8 @@ class _Picking:
         """The training rows, where the strategy looks at them."""
         if "labeled" not in self.strategy.needs:
             return None
-        label_of = self.standing.labels
-        rows = self.pool.take(label_of, self.config.features)
         number = {name: n for n, name in enumerate(self.trained.classes)}
+        label_of = {id_: label for id_, label in self.standing.labels.items() if label in number}
+        rows = self.pool.take(label_of, self.config.features)
         y = np.array([number[label_of[id_]] for id_ in rows.ids.to_pylist()], dtype=np.int64)
         return Labeled(self.trained.space.transform(rows.features), y)
-
-
-def _trained(project: Project, round_: Round) -> Trained:
-    target = f"{round_.folder}/model"
-    stored = read_model(project.root / target, round_.steps["train"].outputs[target].sha256, target)
-    return Trained.of(stored, FEATURES, MODELS)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from alcli.engine import Trained
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Progress, Result, plural, silent
 from alcli.models import read_model
 from alcli.project import SPLITS, File, Project, Round, Step
+from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool, Rows
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES, split_spec
@@ -34,7 +36,9 @@ def score(project: Project, progress: Progress = silent) -> Result:
     """
     started = datetime.now(UTC)
     round_ = project.newest
-    train = trained_step(round_)
+    queried = "query" in round_.steps
+    folder = model_folder(project, round_)
+    train = round_.steps["train"]
     config, pool = project.config, Pool(project)
     step = Step(
         "score",
@@ -49,11 +53,13 @@ def score(project: Project, progress: Progress = silent) -> Result:
         outputs={},
     )
     done = round_.steps.get("score")
-    if done is not None and ("query" in round_.steps or done.same_work(step)):
-        return _up_to_date(project, round_, done)
+    if done is not None and (queried or done.same_work(step)) and project.intact(done):
+        return _up_to_date(round_, done)
+    if queried and done is not None and not done.same_work(step):
+        project.check(done)
     pool.check_columns()
     strategy = STRATEGIES.build(config.query.strategy)
-    trained = load(project, round_, train)
+    trained = load(project, folder)
     if "votes" in strategy.needs and not trained.members:
         name = split_spec(config.query.strategy)[0]
         raise StateError(
@@ -64,7 +70,8 @@ def score(project: Project, progress: Progress = silent) -> Result:
     scoring = _Scoring(project, pool, trained, strategy, round_.number, progress)
     target = f"{round_.folder}/scores"
     with project.change() as change:
-        parts = scoring.write(change.folder(target))
+        with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
+            parts = scoring.write(change.folder(target))
         outputs = {f"{target}/{name}": change.file(f"{target}/{name}", rows) for name, rows in parts.items()}
         counts = {"scored": sum(parts.values()), "sealed": scoring.n_sealed}
         inputs = {**step.inputs, "pool": File(pool.file.sha256, scoring.n_rows)}
@@ -72,7 +79,8 @@ def score(project: Project, progress: Progress = silent) -> Result:
         finished = Step(
             step.name, step.settings, step.config, step.random_state, inputs, outputs, counts, more
         )
-        changed = round_.with_step(finished, drop=("query",))
+        # scores that were lost come out the same again: a batch chosen from them stands
+        changed = round_.replacing(finished) if queried else round_.with_step(finished)
         change.record(changed)
     project.log(changed, "score", started)
     return Result(
@@ -85,21 +93,9 @@ def score(project: Project, progress: Progress = silent) -> Result:
     )
 
 
-def trained_step(round_: Round) -> Step:
-    """The newest round's training.
-
-    Raises:
-        StateError: it has none.
-    """
-    if "train" not in round_.steps:
-        raise StateError("no model is trained yet", where=round_.folder, hint="run `alcli train` first")
-    return round_.steps["train"]
-
-
-def load(project: Project, round_: Round, train: Step) -> Trained:
-    """The round's model, its files checked."""
-    target = f"{round_.folder}/model"
-    stored = read_model(project.root / target, train.outputs[target].sha256, target)
+def load(project: Project, folder: Path) -> Trained:
+    """A round's model, its files checked."""
+    stored = read_model(folder)
     if stored.kinds != project.config.features.by_kind:
         raise ConfigError(
             "the features are not those that the model was trained on",
@@ -109,8 +105,7 @@ def load(project: Project, round_: Round, train: Step) -> Trained:
     return Trained.of(stored, FEATURES, MODELS)
 
 
-def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
-    project.check(step)
+def _up_to_date(round_: Round, step: Step) -> Result:
     note = "Up to date: pool, model and strategy are those that these scores were made with."
     if "query" in round_.steps:
         note = f"Up to date: {round_.folder} has its query; new labels and `alcli train` open the next round."
@@ -129,7 +124,7 @@ class _Scoring:
         self.strategy = strategy
         self.round = round_
         self.progress = progress
-        self.splits = Splits.read(project)
+        self.splits = Splits.read_with_groups(project, pool)
         self.classes = pa.array(trained.classes, pa.string())
         self.schema = pa.schema(
             [
@@ -179,7 +174,7 @@ class _Scoring:
     def _scored(self) -> Iterator[pa.Table]:
         """Tables of about a row group each."""
         held: list[pa.RecordBatch] = []
-        for rows in self.pool.rows(self.project.config.features, unique=True):
+        for rows in self.pool.rows(self.project.config.features, self.splits.shown, unique=True):
             self.n_rows += len(rows)
             open_rows = self._open(rows)
             if len(open_rows):

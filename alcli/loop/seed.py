@@ -21,7 +21,7 @@ from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
 from alcli.project import SPLITS, File, Project, Round, Step, Transaction
 from alcli.project.brought import Brought, read_brought
-from alcli.project.draw import SAMPLE, Draw, Drawing
+from alcli.project.draw import SAMPLE, Draw, Drawing, How
 from alcli.project.intake import Places, stage_ledger
 from alcli.project.pool import Pool, Rows
 from alcli.project.query_file import stage_query
@@ -29,10 +29,12 @@ from alcli.project.resolve import resolve
 from alcli.project.selection import QUERY, Choice, read_selection, selection_table, stage_selection
 from alcli.project.sizes import SIZE_KEYS, fit_sizes
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
+from alcli.project.strata import strata_of
 from alcli.registry import FEATURES, FORMATS, STRATEGIES, reader_of, split_spec
-from alcli.strategies import Candidates, Strategy
+from alcli.strategies import Candidates, Strategy, allocate
 from alcli.tables.hashing import Hashes, salted
 
+_FEW_GROUPS = 5
 READS = ("id", "features", "split", "seed", "random_state")
 
 
@@ -56,13 +58,15 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
     brought = read_brought(project, pool, labels, validation_ids, reader_of, started)
     sizes, warnings = fit_sizes(project, n_rows)
-    drawing = Drawing(project.config, pool, n_rows, sizes, brought, partial(_choose, project.config))
+    how = How(partial(_choose, project.config), allocate)
+    drawing = Drawing(project.config, pool, n_rows, sizes, brought, how)
     draw = drawing.draw()
-    if draw.shortage is not None:
-        if any(project.config.is_set(key) for key in SIZE_KEYS):
-            hint = "make split.validation, split.reserve or seed.size smaller"
-            raise ConfigError(draw.shortage, where=project.source.where("seed.size"), hint=hint)
-        warnings.append(draw.shortage)
+    if draw.distinct is not None:
+        sizes, warnings = fit_sizes(project, n_rows, distinct=draw.distinct)
+        drawing = Drawing(project.config, pool, n_rows, sizes, brought, how)
+        draw = drawing.draw()
+        warnings += _shortage(project, draw)
+    warnings += [*_few_groups(draw), *_missed_strata(drawing)]
     held_out = drawing.held_out(draw)
     leaking = set(brought.train) & set(held_out[0].to_pylist())
     if leaking:
@@ -80,6 +84,44 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
         warnings=[*warnings, *brought.warnings],
         summary=_summary(counts, round_.folder, given=bool(brought.validation)),
     )
+
+
+def _shortage(project: Project, draw: Draw) -> list[str]:
+    """Fewer rows than even the fitted sizes say: their copies or group-mates are sealed.
+
+    Raises:
+        ConfigError: the user set the sizes, or nothing is left for the seed set.
+    """
+    if draw.distinct is None:
+        return []
+    found = (
+        f"only {len(draw.validation):,} validation, {len(draw.reserve):,} reserve and "
+        f"{len(draw.seed):,} seed rows can be drawn apart from each other"
+    )
+    if not len(draw.seed) or any(project.config.is_set(key) for key in SIZE_KEYS):
+        hint = "make split.validation, split.reserve or seed.size smaller, or the groups finer"
+        raise ConfigError(found, where=project.source.where("split"), hint=hint)
+    return [found]
+
+
+def _missed_strata(drawing: Drawing) -> list[str]:
+    missed = drawing.strata.n_missed if drawing.strata is not None else 0
+    if not missed:
+        return []
+    return [
+        f"{plural(missed, 'stratum', 'strata')} of seed.stratify_by got no row: raise seed.size to cover them"
+    ]
+
+
+def _few_groups(draw: Draw) -> list[str]:
+    """Rows of one group are alike: a few groups measure less than their rows promise."""
+    if draw.groups is None:
+        return []
+    n_groups = len(np.unique(draw.groups[draw.validation]))
+    if n_groups >= _FEW_GROUPS:
+        return []
+    few = plural(n_groups, "group")
+    return [f"the validation rows come from {few} only: metrics will say less than they show"]
 
 
 class _Seeding:
@@ -152,7 +194,11 @@ class _Seeding:
             inputs={"pool": self.pool.file_with(self.n_rows), **self.brought.files},
             outputs=self.outputs,
             counts=counts,
-            more={"clock": self.project.clock},
+            more={
+                "clock": self.project.clock,
+                "content": {kind: list(names) for kind, names in config.features.by_kind.items()},
+                "group_by": config.split.group_by,
+            },
         )
 
     def _ingest(
@@ -195,7 +241,8 @@ class _Seeding:
         draw, config = self.draw, self.project.config
         name = split_spec(config.seed.strategy)[0]
         chosen = draw.rows.take(draw.seed)
-        groups = _strata(chosen, config.seed.stratify_by) or itertools.repeat(None, len(chosen))
+        by = config.seed.stratify_by
+        groups = strata_of(chosen, by).to_pylist() if by else itertools.repeat(None, len(chosen))
         validation = draw.rows.take(draw.validation)
         how = "given" if self.brought.validation else "random"
         choices = [Choice(id_, how, VALIDATION) for id_ in validation.ids.to_pylist()]
@@ -254,35 +301,18 @@ def _up_to_date(project: Project, labels: Path | None) -> Result:
 
 
 def _choose(config: Config, rows: Rows, distinct: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Positions of the seed set among the distinct rows; features are fitted on all of them."""
+    """Positions of the seed set among the distinct rows, by the seed strategy; features are fitted on all."""
     if not len(distinct) or not size:
         return np.empty(0, dtype=np.int64)
-    strategy: Strategy = build_seed_strategy(config)
-    candidates = rows.take(distinct)
-    strata = _strata(candidates, config.seed.stratify_by)
-    features = None
-    if "features" in strategy.needs and strata is None:
+    strategy = build_seed_strategy(config)
+    candidates, features = rows.take(distinct), None
+    if "features" in strategy.needs:
         space = FeatureSpace({kind: FEATURES.build(kind) for kind in config.features.by_kind})
         sample = rows.take(np.arange(min(SAMPLE, len(rows))))
         features = space.fit(sample.features).transform(candidates.features)
-    chosen = strategy.select(
-        Candidates(
-            key=candidates.keys(config.random_state, 0),
-            features=features,
-            strata=None if strata is None else np.unique(strata, return_inverse=True)[1],
-        ),
-        size,
-        np.random.default_rng([config.random_state, 0, 0]),
-    )
-    return distinct[chosen]
-
-
-def _strata(rows: Rows, columns: tuple[str, ...] | None) -> list[str] | None:
-    """Each row's stratum: its values in the named columns."""
-    if columns is None:
-        return None
-    cells = [rows.shown[name].to_pylist() for name in columns]
-    return [" / ".join(values) for values in zip(*cells, strict=True)]
+    keys = candidates.keys(config.random_state, 0)
+    rng = np.random.default_rng([config.random_state, 0, 0])
+    return distinct[strategy.select(Candidates(key=keys, features=features), size, rng)]
 
 
 def build_seed_strategy(config: Config) -> Strategy:

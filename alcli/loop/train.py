@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.engine import FeatureSpace, Trained
-from alcli.errors import ConfigError, DataError, StateError
+from alcli.errors import ConfigError, DataError, IntegrityError, StateError
 from alcli.loop import Result, judge, plural
 from alcli.metrics import Estimate, Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
+from alcli.project.model_folder import card_of, model_folder
 from alcli.project.pool import Pool, Rows
 from alcli.project.sample import lowest
 from alcli.project.splits import Splits
@@ -57,10 +58,22 @@ def train(project: Project) -> Result:
         outputs={},
     )
     done = newest.steps.get("train")
-    if done is not None and done.same_work(step):
+    whole = "query" in newest.steps or (project.root / newest.folder / "model").exists()
+    if done is not None and done.same_work(step) and whole:
         return _up_to_date(project, newest, done)
     round_ = newest if "query" not in newest.steps and newest.number > 0 else Round(newest.number + 1)
     return _Training(project, pool, round_, step, votes=votes).run(started)
+
+
+def _intact(project: Project, round_: Round, step: Step) -> bool:
+    """Whether metrics and model are there as they were written."""
+    if not project.intact(step, f"{round_.folder}/metrics.json", card_of(round_)):
+        return False
+    try:
+        read_model(model_folder(project, round_))
+    except IntegrityError:
+        return False
+    return True
 
 
 def _reads(*, votes: bool) -> tuple[str, ...]:
@@ -119,12 +132,12 @@ class _Training:
         self.step = step
         self.votes = votes
         self.warnings: list[str] = []
-        self.splits = Splits.read(project)
+        self.splits = Splits.read_with_groups(project, pool)
         # a StateError says what to do when nobody has answered yet; so a table there is
         self.labels = pq.read_table(project.root / LABELS)
         self.classes = _classes(project.config, self.labels)
 
-    def run(self, started: datetime) -> Result:
+    def run(self, started: datetime, *, restore: bool = False) -> Result:
         project, round_ = self.project, self.round
         data, validation = self._load()
         trained, arrays = self._fit(data)
@@ -141,13 +154,17 @@ class _Training:
             staged.write(
                 f"{round_.folder}/metrics.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
             )
-            staged.remove(f"{round_.folder}/scores")
             outputs = {
                 f"{round_.folder}/model": File(arrays.digest, len(data.rows)),
+                card_of(round_): staged.file(card_of(round_)),
                 f"{round_.folder}/metrics.json": staged.file(f"{round_.folder}/metrics.json"),
             }
             step = self.step.finished(outputs, counts, classes=list(self.classes), votes=self.votes)
-            done = round_.with_step(step, drop=("score", "query"))
+            if restore:
+                done = round_.replacing(step)
+            else:
+                staged.remove(f"{round_.folder}/scores")
+                done = round_.with_step(step, drop=("score",))
             staged.record(done)
         project.log(done, "train", started)
         return Result(
@@ -164,7 +181,8 @@ class _Training:
     def _load(self) -> tuple[_Data, _Data]:
         """Training and validation rows with their features; checks leaks, changes and losses on the way."""
         ids = self.labels.column("id").to_pylist()
-        rows = self.pool.take(ids, self.project.config.features)
+        rows = self.pool.take(ids, self.project.config.features, self.splits.shown)
+        self.n_pool = self.pool.n_seen
         if len(rows) < len(ids):
             self._name_lost(ids, rows)
         content = rows.content()
@@ -210,7 +228,7 @@ class _Training:
         seen = [self.classes[n] for n in np.flatnonzero(counts)]
         if len(seen) == 1:
             self.warnings.append(
-                f"all {plural(len(y), 'label')} are {seen[0]!r}: the model knows no other class yet, "
+                f"{_all_labels(len(y))} {seen[0]!r}: the model knows no other class yet, "
                 "and cannot tell which rows would teach it most"
             )
         elif single := [self.classes[n] for n in np.flatnonzero(counts == 1)]:
@@ -254,12 +272,12 @@ class _Training:
         """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
         config = self.project.config
         for round_ in reversed(self.project.rounds):
-            if "train" in round_.steps:
+            if "train" in round_.steps and round_.number != self.round.number:
                 stored = self._stored(round_)
                 if stored.kinds == config.features.by_kind:
                     return FeatureSpace.of(stored, FEATURES)
         ids = lowest(self.pool.rows(), SAMPLE, config.random_state, 0)
-        sample = self.pool.take(ids, config.features)
+        sample = self.pool.take(ids, config.features, self.splits.shown)
         content = sample.content()
         sample = sample.take(~self.splits.find_sealed(sample, content))
         sample = sample.take(np.argsort(sample.keys(config.random_state, 0), kind="stable"))
@@ -267,8 +285,7 @@ class _Training:
         return space.fit(sample.features)
 
     def _stored(self, round_: Round) -> Stored:
-        target = f"{round_.folder}/model"
-        return read_model(self.project.root / target, round_.steps["train"].outputs[target].sha256, target)
+        return read_model(model_folder(self.project, round_))
 
     def _committee(
         self, rows: Any, y: NDArray[np.int64], rng: np.random.Generator
@@ -335,10 +352,12 @@ class _Training:
         }
 
     def _n_candidates(self) -> int:
-        counts = self.project.rounds[0].steps["seed"].counts
-        sealed = counts["validation"] + counts["reserve"] + counts["held_out"]
-        trained_on = pc.sum(pc.equal(self.labels.column("split"), "train")).as_py() or 0
-        return max(0, counts["pool"] - sealed - int(trained_on))
+        """Rows that could still be asked: neither sealed nor answered in any way."""
+        drawn = self.project.rounds[0].steps["seed"].counts
+        answers = [r.steps["ingest"] for r in self.project.rounds if "ingest" in r.steps][-1].counts
+        sealed = drawn["validation"] + drawn["reserve"] + drawn["held_out"]
+        answered = sum(answers[name] for name in ("labeled", "skipped", "unsure", "disputed"))
+        return max(0, self.n_pool - sealed - answered)
 
 
 def fit_model(
@@ -366,6 +385,10 @@ def _classes(config: Config, labels: pa.Table) -> tuple[str, ...]:
     configured = config.task.classes or ()
     found = set(pc.unique(labels.column("label")).to_pylist())
     return (*configured, *sorted(found - set(configured)))
+
+
+def _all_labels(count: int) -> str:
+    return "the only label is" if count == 1 else f"all {count:,} labels are"
 
 
 def _names(names: Sequence[str]) -> str:

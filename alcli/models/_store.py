@@ -68,12 +68,8 @@ def write_model(folder: Path, stored: Stored) -> None:
     atomic_write(folder / _CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_model(folder: Path, digest: str, name: str) -> Stored:
-    """What `write_model` wrote, checked.
-
-    Args:
-        digest: the digest that `round.json` has for this model.
-        name: how messages call the folder.
+def read_model(folder: Path) -> Stored:
+    """What `write_model` wrote: its files are those that its card names.
 
     Raises:
         IntegrityError: a file was changed or is missing.
@@ -81,20 +77,18 @@ def read_model(folder: Path, digest: str, name: str) -> Stored:
     try:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         files: dict[str, str] = card["files"]
-        if card["digest"] != digest:
-            raise ValueError("its card is of another model")
         for file, expected in files.items():
             if not (folder / file).exists() or sha256_file(folder / file) != expected:
                 raise ValueError(f"{file} is not what `alcli train` wrote")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the model cannot be used: {error}",
-            where=name,
-            hint="remove the folder and run `alcli train` again",
+            where=f"{folder.parent.name}/{folder.name}",
+            hint="run `alcli train`: it writes the same model again",
         ) from error
     members = read_arrays(folder / "members.npz") if card["members"] else {}
     return Stored(
-        digest=digest,
+        digest=card["digest"],
         spec=card["model"],
         model=read_arrays(folder / "model.npz"),
         classes=tuple(card["classes"]),

@@ -25,6 +25,7 @@ __all__ = ["File", "Project", "Round", "Step", "Transaction", "round_folder"]
 SPLITS = "splits.parquet"
 LABELS = "labels.parquet"
 LEDGER = "ledger"
+_RESTORE = "bring it back from a copy or from version control"
 
 
 class Project:
@@ -38,6 +39,7 @@ class Project:
         self.config = config
         self.source = source
         self.settings = tuple(settings)
+        self.recovered: str | None = None
         self._digests = _DigestCache(self.scratch / "digests.json")
 
     @classmethod
@@ -73,16 +75,20 @@ class Project:
         if not self.root.is_dir():
             raise StateError("there is no such project directory", where=str(self.root))
         with locked(self.scratch, command):
-            recover(self.root, self.scratch)
+            self.recovered = recover(self.root, self.scratch)
             self.__dict__.pop("rounds", None)
             self.check_sealed()
             yield
             self._digests.save()
 
     @contextmanager
-    def change(self) -> Iterator[Transaction]:
-        """Files staged in the block become the project's, all at once; stage the round's `round.json` too."""
-        with transaction(self.root, self.scratch) as staged:
+    def change(self, command: str = "") -> Iterator[Transaction]:
+        """Files staged in the block become the project's, all at once; stage the round's `round.json` too.
+
+        A command that would do more when run again names itself: `recovered` tells the next one if a kill
+        cut it off and its work was finished at that start.
+        """
+        with transaction(self.root, self.scratch, command) as staged:
             yield staged
         self.__dict__.pop("rounds", None)
 
@@ -102,13 +108,15 @@ class Project:
             IntegrityError: names the first file that was changed or is missing.
         """
         for name in outputs or step.outputs:
-            expected = step.outputs[name]
+            expected = step.outputs.get(name)
+            if expected is None:
+                raise IntegrityError(f"the step {step.name} has no entry for it", where=name, hint=_RESTORE)
             path = self.root / name
             if not path.exists():
                 raise IntegrityError(
                     f"the file that `alcli {step.name}` wrote is missing",
                     where=name,
-                    hint="bring it back from a copy or from version control",
+                    hint=_RESTORE,
                 )
             found = self.digest(path)
             if found != expected.sha256:
@@ -116,8 +124,16 @@ class Project:
                     f"this is not what `alcli {step.name}` wrote: its sha256 is {found[:12]}..., "
                     f"not {expected.sha256[:12]}...",
                     where=name,
-                    hint="edited by hand or damaged: bring it back from a copy or from version control",
+                    hint=f"edited by hand or damaged: {_RESTORE}",
                 )
+
+    def intact(self, step: Step, *outputs: str) -> bool:
+        """Whether a step's outputs (all, or the named ones) are as it wrote them."""
+        try:
+            self.check(step, *outputs)
+        except IntegrityError:
+            return False
+        return True
 
     def digest(self, path: Path) -> str:
         """sha256 of a file's bytes; read again only when its size or time changed."""
@@ -128,9 +144,20 @@ class Project:
         if "://" in self.config.pool:
             return None
         whole = hashlib.sha256()
-        for path in local_files(self.config.pool, self.root):
+        for path in local_files(self.config.pool, self.pool_base):
             whole.update(self.digest(path).encode())
         return File(whole.hexdigest())
+
+    @property
+    def pool_base(self) -> Path:
+        """What the pool's path is relative to: the config file's folder."""
+        return self.source.path.parent if self.source.path is not None else self.root
+
+    @property
+    def content_columns(self) -> dict[str, list[str]] | None:
+        """The feature columns by kind as they were at seed: what content means. None before seed."""
+        seed = self.rounds[0].steps.get("seed") if self.rounds else None
+        return None if seed is None else seed.more["content"]
 
     @property
     def clock(self) -> int:

@@ -16,8 +16,8 @@ from alcli.errors import DataError, suggest
 from alcli.project import File, Project
 from alcli.project.intake import Intake, Rules
 from alcli.project.ledger import LEDGER_SCHEMA, read_ledger
-from alcli.project.pool import Mask, Pool, Rows, isin_sorted
-from alcli.tables.hashing import Hashes, hash_strings
+from alcli.project.pool import Mask, Pool, Rows, group_hashes, isin_sorted
+from alcli.tables.hashing import Hashes
 
 _EMPTY = np.empty(0, dtype=np.uint64)
 
@@ -67,7 +67,7 @@ class Aside:
     @classmethod
     def of(cls, rows: Rows, group_by: str | None) -> Aside:
         """Those of some rows."""
-        groups = hash_strings(rows.shown[group_by]) if group_by else _EMPTY
+        groups = group_hashes(rows, group_by) if group_by else _EMPTY
         return cls(np.unique(rows.content()), np.unique(groups))
 
     def find(self, content: Hashes, groups: Hashes | None) -> Mask:

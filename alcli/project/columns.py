@@ -208,7 +208,7 @@ def hash_column(column: Column) -> Hashes:
 def take(column: Column, rows: NDArray[Any]) -> Column:
     """Some rows of a column, by position or mask."""
     if isinstance(column, np.ndarray):
-        return column[rows]
+        return np.take(column, np.flatnonzero(rows) if rows.dtype == np.bool_ else rows, axis=0)
     return column.filter(pa.array(rows)) if rows.dtype == np.bool_ else column.take(pa.array(rows))
 
 

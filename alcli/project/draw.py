@@ -12,14 +12,24 @@ from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.project.brought import Aside, Brought
-from alcli.project.pool import Pool, Rows, concat_rows, isin_sorted
+from alcli.project.pool import Pool, Rows, concat_rows, group_hashes, isin_sorted
 from alcli.project.sample import lowest
+from alcli.project.strata import Allocator, Strata
 from alcli.project.sizes import Sizes
-from alcli.tables.hashing import Hashes, hash_strings
+from alcli.tables.hashing import Hashes
 
 Positions = NDArray[np.int64]
 Chooser = Callable[[Rows, Positions, int], Positions]
 """Takes the rows that are free, the positions of those with distinct content, and how many to choose."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How the seed set is chosen: by a strategy, or from strata that columns name."""
+
+    choose: Chooser
+    allocate: Allocator
+
 
 SAMPLE = 20_000
 _SEALED_GROUPS_SHARE = 0.25
@@ -31,7 +41,7 @@ class Draw:
 
     Attributes:
         rows: a given validation set first, then the rows with the lowest keys by rising key.
-        shortage: why fewer rows were drawn than wanted, if so.
+        distinct: None if all rows that were wanted could be drawn; else how many distinct ones there are.
     """
 
     rows: Rows
@@ -40,7 +50,7 @@ class Draw:
     validation: Positions
     reserve: Positions
     seed: Positions
-    shortage: str | None
+    distinct: int | None
 
     @property
     def sealed(self) -> Positions:
@@ -59,36 +69,38 @@ class Drawing:
         pool: with `n_rows` rows.
         sizes: how many rows of each split.
         brought: labels and test set that are there already; nothing is drawn that shares their content.
-        choose: the seed strategy.
+        how: the seed strategy, and how strata that columns name share the seed set.
     """
 
     def __init__(
-        self, config: Config, pool: Pool, n_rows: int, sizes: Sizes, brought: Brought, choose: Chooser
+        self, config: Config, pool: Pool, n_rows: int, sizes: Sizes, brought: Brought, how: How
     ) -> None:
         self.config = config
         self.pool = pool
         self.n_rows = n_rows
         self.sizes = sizes
         self.brought = brought
-        self.choose = choose
+        self.how = how
         self.group_by = config.split.group_by
         self.shown = [*([self.group_by] if self.group_by else []), *(config.seed.stratify_by or ())]
+        columns = config.seed.stratify_by
+        self.strata = self._count_strata(columns) if columns and not brought.train else None
         given = pool.take(brought.train, config.features, self.shown)
         self.labeled = Aside.of(given, self.group_by)
 
     def draw(self) -> Draw:
-        """All splits, from a larger sample while copies leave too few distinct rows."""
-        size = max(SAMPLE, 6 * self.sizes.total)
+        """All splits, from a larger sample while copies leave too few distinct rows and more are found."""
+        size, before = max(SAMPLE, 6 * self.sizes.total), -1
         while True:
             draw = self._from_sample(size)
-            if draw.shortage is None or size >= self.n_rows:
+            if draw.distinct is None or size >= self.n_rows or draw.distinct == before:
                 return draw
-            size *= 4
+            size, before = 4 * size, draw.distinct
 
     def _from_sample(self, size: int) -> Draw:
         rows, n_given = self._sample(size)
         content = rows.content()
-        groups = hash_strings(rows.shown[self.group_by]) if self.group_by else None
+        groups = group_hashes(rows, self.group_by) if self.group_by else None
         sealed = self._sealed(content, groups, n_given)
         free = ~np.isin(content, content[sealed]) & ~isin_sorted(content, self.labeled.content)
         if groups is not None:
@@ -96,14 +108,27 @@ class Drawing:
         free[:n_given] = False
         wanted = 0 if self.brought.train else self.sizes.seed
         open_rows = np.flatnonzero(free)
-        seeds = open_rows[self.choose(rows.take(open_rows), first_distinct(content[open_rows]), wanted)]
+        seeds = open_rows[self._choose(rows.take(open_rows), first_distinct(content[open_rows]), wanted)]
         validation, reserve = np.split(sealed, [n_given or self.sizes.validation])
-        return Draw(rows, content, groups, validation, reserve, seeds, self._shortage(sealed, seeds, wanted))
+        n_wanted = len(self.brought.validation) or self.sizes.validation
+        short = len(sealed) + len(seeds) < n_wanted + self.sizes.reserve + wanted
+        distinct = len(sealed) + len(np.unique(content[free])) if short else None
+        return Draw(rows, content, groups, validation, reserve, seeds, distinct)
+
+    def _choose(self, rows: Rows, distinct: Positions, size: int) -> Positions:
+        if self.strata is not None and size:
+            return self.strata.choose(rows, distinct)
+        return self.how.choose(rows, distinct, size)
+
+    def _count_strata(self, columns: tuple[str, ...]) -> Strata:
+        return Strata.count(self.pool, columns, self.sizes.seed, self.how.allocate)
 
     def _sample(self, size: int) -> tuple[Rows, int]:
         """A given validation set and a random sample of the other rows."""
         config = self.config
         ids = lowest(self.pool.rows(), min(size, self.n_rows), config.random_state, 0)
+        if self.strata is not None:
+            ids += self.strata.sample(self.pool, config.random_state)
         given = self.brought.validation
         sample = self.pool.take(set(ids) - set(given), config.features, self.shown)
         sample = sample.take(np.argsort(sample.keys(config.random_state, 0), kind="stable"))
@@ -128,19 +153,9 @@ class Drawing:
     def _group_sizes(self) -> Counter[int]:
         sizes: Counter[int] = Counter()
         for rows in self.pool.rows(shown=self.shown[:1]):
-            groups, counts = np.unique(hash_strings(rows.shown[self.shown[0]]), return_counts=True)
+            groups, counts = np.unique(group_hashes(rows, self.shown[0]), return_counts=True)
             sizes.update(dict(zip(groups.tolist(), counts.tolist(), strict=True)))
         return sizes
-
-    def _shortage(self, sealed: Positions, seeds: Positions, wanted: int) -> str | None:
-        n_validation = len(self.brought.validation) or self.sizes.validation
-        if len(sealed) + len(seeds) >= n_validation + self.sizes.reserve + wanted:
-            return None
-        what = "rows and groups" if self.group_by else "rows"
-        return (
-            f"there are too few distinct {what}: {len(sealed):,} validation and reserve and "
-            f"{len(seeds):,} seed rows drawn instead of {n_validation + self.sizes.reserve:,} and {wanted:,}"
-        )
 
     def held_out(self, draw: Draw) -> tuple[pa.Array, Hashes]:
         """Ids and contents of all other rows of the pool with a sealed row's content or group."""
@@ -152,7 +167,7 @@ class Drawing:
             content = rows.content()
             found = isin_sorted(content, contents)
             if groups is not None:
-                found |= isin_sorted(hash_strings(rows.shown[self.shown[0]]), groups)
+                found |= isin_sorted(group_hashes(rows, self.shown[0]), groups)
             found &= ~isin_sorted(rows.id_hash, sealed_ids)
             if found.any():
                 ids.append(rows.take(found).ids)

@@ -86,6 +86,9 @@ class Intake:
         )
     )
 
+    def __post_init__(self) -> None:
+        self._learning = self.classes is None  # from all files of the first ingest, whatever their order
+
     def take(self, path: Path, reader: Reader) -> None:
         """Read and check one file; its new answers join `rows`.
 
@@ -111,7 +114,7 @@ class Intake:
             self.asked,
             self.in_pool,
             self.classes,
-            self.rules.new_classes,
+            self.rules.new_classes or self._learning,
             self.sealed,
             self.rules.unrequested,
             self.round,
@@ -149,8 +152,8 @@ class Intake:
         self.ledger = pa.concat_tables([self.ledger, rows.append_column("ingest", number)])
         if self.classes is not None:
             self.classes = (*self.classes, *checked.new_classes)
-        elif len(news.rows):
-            self.classes = tuple(checked.new_classes)
+        elif len(checked.new_classes) > 1:  # one class alone is not yet what the classes are
+            self.classes = checked.new_classes
         if news.n_superseded:
             self.warnings.append(
                 f"{path.name}: {news.n_superseded:,} known answers were changed since: the later ones stand"

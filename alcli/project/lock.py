@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from alcli.errors import LockedError
-from alcli.tables.atomic import file_errors
+from alcli.tables.atomic import file_error, file_errors
 
 
 @contextmanager
@@ -28,12 +28,13 @@ def locked(scratch: Path, command: str) -> Iterator[None]:
     holder = scratch / "lock.json"
     lock = FileLock(scratch / "lock", timeout=0, fallback_to_soft=False)
     try:
-        with file_errors(scratch / "lock"):
-            lock.acquire()
-    except Timeout as error:
+        lock.acquire()
+    except Timeout as error:  # an OSError too
         raise LockedError(
             f"another alcli is at work here{_who(holder)}", where=str(scratch.parent), hint="try again later"
         ) from error
+    except OSError as error:
+        raise file_error(error, scratch / "lock") from error
     try:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         with file_errors(holder):

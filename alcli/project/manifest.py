@@ -15,6 +15,13 @@ from alcli.errors import IntegrityError, StateError
 from alcli.tables.atomic import file_error
 
 FORMAT_VERSION = 1
+_MUST_SAY = {
+    "seed": ("clock", "content", "group_by"),
+    "ingest": ("clock", "resolve"),
+    "train": ("classes", "votes"),
+    "score": ("strategy",),
+    "query": ("clock",),
+}
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyarrow")
 
 
@@ -156,6 +163,10 @@ def _read_round(root: Path, number: int) -> Round:
                 hint="upgrade alcli",
             )
         steps = {step: Step.from_json(entry) for step, entry in document["steps"].items()}
+        for name, step in steps.items():
+            missing = [key for key in _MUST_SAY.get(name, ()) if key not in step.more]
+            if missing:
+                raise KeyError(missing[0])
     except OSError as error:
         raise file_error(error, name) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

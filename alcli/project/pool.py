@@ -32,12 +32,14 @@ class Rows:
         id_hash: (n,) uint64, of the ids.
         features: by kind, its columns in the config's order.
         shown: other columns that were asked for, as text.
+        contents: the columns whose values are the rows' content: the features as they were at seed.
     """
 
     ids: pa.Array
     id_hash: Hashes
     features: Mapping[str, list[Any]]
     shown: Mapping[str, pa.Array]
+    contents: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,8 +49,8 @@ class Rows:
         return salted(self.id_hash, random_state, round_)
 
     def content(self) -> Hashes:
-        """(n,) hash of the features' raw values: copies have the same one."""
-        return combine([col.hash_column(column) for columns in self.features.values() for column in columns])
+        """(n,) hash of the raw values of what were the features at seed: copies have the same one."""
+        return combine([col.hash_column(column) for column in self.contents])
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """Some of these rows, by position or mask."""
@@ -57,6 +59,7 @@ class Rows:
             self.id_hash[rows],
             {kind: [col.take(column, rows) for column in columns] for kind, columns in self.features.items()},
             {name: col.take(column, rows) for name, column in self.shown.items()},
+            [col.take(column, rows) for column in self.contents],
         )
 
 
@@ -71,11 +74,12 @@ def concat_rows(parts: Sequence[Rows]) -> Rows:
             for kind, columns in first.features.items()
         },
         {name: pa.concat_arrays([part.shown[name] for part in parts]) for name in first.shown},
+        [col.concat([part.contents[n] for part in parts]) for n in range(len(first.contents))],
     )
 
 
 class Pool:
-    """The project's pool.
+    """The project's pool; `n_seen` is the number of rows of the last scan.
 
     Raises (from its methods):
         DataError, FileError: what is wrong with which row, column or file.
@@ -84,7 +88,8 @@ class Pool:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._config = project.config
-        self._files = TableFiles(project.config.pool, project.root)
+        self._files = TableFiles(project.config.pool, project.pool_base)
+        self.n_seen = 0
 
     @property
     def schema(self) -> pa.Schema:
@@ -161,15 +166,33 @@ class Pool:
             return self._unique(self._rows(features, shown))
         return self._rows(features, shown)
 
-    def _rows(self, features: Features | None, shown: Sequence[str]) -> Iterator[Rows]:
+    def _rows(
+        self, features: Features | None, shown: Sequence[str], only: Members | None = None
+    ) -> Iterator[Rows]:
         by_kind = features.by_kind if features is not None else {}
-        names = [self._config.id, *(n for columns in by_kind.values() for n in columns), *shown]
+        content = self._content if features is not None else []
+        columns = [name for names in by_kind.values() for name in names] + [name for _, name in content]
         fill = features is not None and features.missing == "fill"
         widths: dict[str, int] = {}
-        for batch in self._files.batches(names):
-            rows = self._read(batch, by_kind, shown, fill=fill)
-            _same_width(batch, rows, by_kind, widths)
-            yield rows
+        self.n_seen = 0
+        for batch in self._files.batches([self._config.id, *columns, *shown]):
+            self.n_seen += batch.table.num_rows
+            part = batch if only is None else self._part(batch, only)
+            if part.table.num_rows:
+                rows = self._read(part, by_kind, shown, fill=fill, content=content)
+                _same_width(part, rows, by_kind, widths)
+                yield rows
+
+    def _part(self, batch: Batch, only: Members) -> Batch:
+        """The rows of some ids; the other rows' values need not be looked at."""
+        found = only.find(self._read(batch, {}, (), fill=False, content=()))
+        return batch.take(np.flatnonzero(found))
+
+    @cached_property
+    def _content(self) -> list[tuple[str, str]]:
+        """(kind, column) of what makes a row's content: the features, as they were at seed."""
+        kinds = self._project.content_columns or self._config.features.by_kind
+        return [(kind, name) for kind, names in kinds.items() for name in names]
 
     def _unique(self, stream: Iterator[Rows]) -> Iterator[Rows]:
         with DuplicateFinder(self._project.scratch) as finder:
@@ -185,31 +208,51 @@ class Pool:
             self._refuse_duplicates(suspects)
 
     def _read(
-        self, batch: Batch, by_kind: Mapping[str, Sequence[str]], shown: Sequence[str], *, fill: bool
+        self,
+        batch: Batch,
+        by_kind: Mapping[str, Sequence[str]],
+        shown: Sequence[str],
+        *,
+        fill: bool,
+        content: Sequence[tuple[str, str]],
     ) -> Rows:
         ids = col.read_ids(batch, self._config.id)
         features = {
             kind: [col.read_column(batch, name, kind, fill=fill) for name in columns]
             for kind, columns in by_kind.items()
         }
+        read = {
+            (kind, name): column
+            for kind, columns in by_kind.items()
+            for name, column in zip(columns, features[kind], strict=True)
+        }
+        contents = [
+            read[part] if part in read else col.read_column(batch, part[1], part[0], fill=True)
+            for part in content
+        ]
         return Rows(
             ids,
             hash_strings(ids),
             features,
             {name: col.as_text(batch.table.column(name), f"{batch.file}, column {name}") for name in shown},
+            contents,
         )
 
     def take(self, ids: Collection[str], features: Features | None = None, shown: Sequence[str] = ()) -> Rows:
         """The rows of some ids, sorted by id; ids that the pool does not have are left out."""
         wanted = pa.array(sorted(ids), pa.string())
-        finder = Members(wanted)
-        parts = [
-            rows.take(found) for rows in self.rows(features, shown) if (found := finder.find(rows)).any()
-        ]
+        parts = list(self._rows(features, shown, Members(wanted)))
         if not parts:
-            parts = [next(self.rows(features, shown)).take(np.empty(0, dtype=np.int64))]
+            first = next(self.rows(features, shown), None)
+            if first is None:
+                raise DataError("the pool has no rows", where=self._config.pool)
+            parts = [first.take(np.empty(0, dtype=np.int64))]
         rows = concat_rows(parts)
-        return rows.take(np.argsort(np.array(rows.ids.to_pylist(), dtype=object), kind="stable"))
+        names = np.array(rows.ids.to_pylist(), dtype=object)
+        order = np.argsort(names, kind="stable")
+        if (names[order[1:]] == names[order[:-1]]).any():
+            self._refuse_duplicates(rows.id_hash)
+        return rows.take(order)
 
     def _refuse_duplicates(self, suspects: Hashes) -> None:
         """Name the first id that truly stands twice among ids of equal hash."""
@@ -248,10 +291,27 @@ class Members:
         return isin_sorted(hashes, self._hashes)
 
 
+def group_hashes(rows: Rows, group_by: str) -> Hashes:
+    """(n,) hash of each row's group; a row without one is a group of its own."""
+    groups = rows.shown[group_by]
+    blank = pa.compute.equal(groups, "").to_numpy(zero_copy_only=False)
+    return np.where(blank, rows.id_hash, hash_strings(groups))
+
+
 def isin_sorted(values: Hashes, known: Hashes) -> Mask:
     """(n,) which values stand in the sorted array `known`."""
     if not len(known):
         return np.zeros(len(values), dtype=np.bool_)
+    if len(known) > len(values):
+        return _isin_sorted(values, known)
+    first_bits = np.zeros(1 << 16, dtype=np.bool_)  # they rule out most values, 20 times as fast
+    first_bits[known >> np.uint64(48)] = True
+    found = np.asarray(first_bits[values >> np.uint64(48)])
+    found[found] = _isin_sorted(values[found], known)
+    return found
+
+
+def _isin_sorted(values: Hashes, known: Hashes) -> Mask:
     at = np.searchsorted(known, values)
     return np.asarray(known[np.minimum(at, len(known) - 1)] == values)
 

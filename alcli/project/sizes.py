@@ -9,6 +9,7 @@ from alcli.project import Project
 
 _SHARES_AT_MOST = {"split.validation": 1 / 8, "split.reserve": 1 / 8, "seed.size": 1 / 10}
 SIZE_KEYS = tuple(_SHARES_AT_MOST)
+_IN_ORDER_OF_NEED = ("seed.size", "split.validation", "split.reserve")
 
 
 @dataclass(frozen=True)
@@ -24,37 +25,45 @@ class Sizes:
         return self.validation + self.reserve + self.seed
 
 
-def fit_sizes(project: Project, n_rows: int) -> tuple[Sizes, list[str]]:
+def fit_sizes(project: Project, n_rows: int, *, distinct: int | None = None) -> tuple[Sizes, list[str]]:
     """The configured sizes in rows; those that nobody set shrink to fit a small pool, with a warning.
 
+    Args:
+        project: its config names sizes.
+        n_rows: rows of the pool.
+        distinct: how many of them, with their copies (and group-mates) taken together, can be drawn.
+
     Raises:
-        ConfigError: sizes that were set do not fit.
+        ConfigError: sizes that were set do not fit, or leave nothing for the seed set.
     """
-    config = project.config
-    values = {
-        "split.validation": config.split.validation,
-        "split.reserve": config.split.reserve,
-        "seed.size": config.seed.size,
-    }
-    sizes = {key: round(value * n_rows) if 0 < value < 1 else int(value) for key, value in values.items()}
-    warnings = []
-    for key, share in _SHARES_AT_MOST.items():
-        limit = max(1, int(n_rows * share))
-        if not config.is_set(key) and sizes[key] > limit:
-            warnings.append(f"{key} is {limit:,} instead of {sizes[key]:,}: the pool has {n_rows:,} rows")
-            sizes[key] = limit
-    if sum(sizes.values()) > n_rows:
-        parts = " + ".join(f"{key} {size:,}" for key, size in sizes.items())
-        key = next((key for key in reversed(sizes) if config.is_set(key)), "seed.size")
+    room = n_rows if distinct is None else distinct
+    what = f"the pool has {n_rows:,} rows" + ("" if distinct is None else f", {distinct:,} of them distinct")
+    wanted = _wanted(project, n_rows)
+    fixed = sum(size for key, size in wanted.items() if project.config.is_set(key))
+    sizes, warnings = dict(wanted), []
+    left = room - fixed
+    for key in _IN_ORDER_OF_NEED:
+        if not project.config.is_set(key):
+            sizes[key] = min(wanted[key], max(1, int(room * _SHARES_AT_MOST[key])), max(0, left))
+            left -= sizes[key]
+            if sizes[key] < wanted[key]:
+                warnings.append(f"{key} is {sizes[key]:,} instead of {wanted[key]:,}: {what}")
+    if sum(sizes.values()) > room or not sizes["seed.size"]:
+        key = next((key for key in SIZE_KEYS[::-1] if project.config.is_set(key)), "seed.size")
+        parts = " + ".join(f"{name} {size:,}" for name, size in sizes.items())
         raise ConfigError(
-            f"{parts} = {sum(sizes.values()):,} rows do not fit a pool of {n_rows:,}",
+            f"{parts} = {sum(sizes.values()):,} rows cannot be drawn: {what}",
             where=project.source.where(key),
-            hint="make them smaller, or remove them to have them fitted",
-        )
-    if sizes["seed.size"] < 1:
-        raise ConfigError(
-            "the seed set needs at least one row",
-            where=project.source.where("seed.size"),
-            hint="set 20 or more",
+            hint="seed.size needs 1 at least, the others may be 0; sizes that are not set are fitted",
         )
     return Sizes(*sizes.values()), warnings
+
+
+def _wanted(project: Project, n_rows: int) -> dict[str, int]:
+    """The sizes in rows, shares taken of the pool."""
+    config = project.config
+    values = (config.split.validation, config.split.reserve, config.seed.size)
+    return {
+        key: max(1, round(value * n_rows)) if 0 < value < 1 else int(value)
+        for key, value in zip(SIZE_KEYS, values, strict=True)
+    }

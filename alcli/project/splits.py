@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from alcli.errors import IntegrityError
 from alcli.project import SPLITS, Project
-from alcli.project.pool import Mask, Members, Rows, isin_sorted
+from alcli.project.pool import Mask, Members, Pool, Rows, group_hashes, isin_sorted
 from alcli.tables.hashing import Hashes
 
 VALIDATION, SEED, RESERVE, HELD_OUT = "validation", "seed", "reserve", "held_out"
@@ -23,13 +23,30 @@ SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("content", pa.
 class Splits:
     """The rows that `seed` put aside, by id and by content."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, group_by: str | None = None, groups: Hashes | None = None) -> None:
         self._table = table
+        self.group_by = group_by
+        self._groups = groups
 
     @classmethod
     def read(cls, project: Project) -> Splits:
         """The project's splits; `Project.writing` has checked their seal."""
         return cls(pq.read_table(project.root / SPLITS, schema=SCHEMA))
+
+    @classmethod
+    def read_with_groups(cls, project: Project, pool: Pool) -> Splits:
+        """The same, with the sealed rows' groups where they were drawn by group; rows are to show theirs."""
+        splits = cls.read(project)
+        group_by = project.rounds[0].steps["seed"].more["group_by"]
+        if group_by is None:
+            return splits
+        sealed = pool.take(splits.ids(VALIDATION, RESERVE).to_pylist(), shown=[group_by])
+        return cls(splits._table, group_by, np.unique(group_hashes(sealed, group_by)))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns that rows must show to `find_sealed`."""
+        return (self.group_by,) if self.group_by is not None else ()
 
     def ids(self, *splits: str) -> pa.Array:
         """Ids of some splits, Arrow strings."""
@@ -56,8 +73,11 @@ class Splits:
         return self.contents(VALIDATION, RESERVE)
 
     def find_sealed(self, rows: Rows, content: Hashes) -> Mask:
-        """(n,) which rows are sealed, by id or, under whatever id, by content."""
-        return self.sealed.find(rows) | isin_sorted(content, self.sealed_contents)
+        """(n,) which rows are sealed: by id or, under whatever id, by content or group."""
+        found = self.sealed.find(rows) | isin_sorted(content, self.sealed_contents)
+        if self.group_by is not None and self._groups is not None:
+            found |= isin_sorted(group_hashes(rows, self.group_by), self._groups)
+        return found
 
     def check_content(self, rows: Rows, content: Hashes) -> None:
         """Sealed rows still hold what they held when they were drawn.

@@ -20,8 +20,9 @@ from alcli.tables.atomic import atomic_write, file_error, fsync, sha256_file
 class Transaction:
     """Files to be written in a project; paths are relative to it."""
 
-    def __init__(self, root: Path, scratch: Path) -> None:
+    def __init__(self, root: Path, scratch: Path, command: str) -> None:
         self._root = root
+        self._command = command
         self._staged = scratch / "staged"
         self._journal = scratch / "journal.json"
         self._moves: list[str] = []
@@ -62,13 +63,16 @@ class Transaction:
         """Make it so: from here on a crash is finished by the next command."""
         for path in [*self._staged.rglob("*"), self._staged] if self._staged.exists() else []:
             fsync(path)
-        atomic_write(self._journal, json.dumps({"move": self._moves, "remove": self._removals}))
+        atomic_write(
+            self._journal,
+            json.dumps({"command": self._command, "move": self._moves, "remove": self._removals}),
+        )
         _finish(self._root, self._staged, self._journal)
 
 
-def _finish(root: Path, staged: Path, journal: Path) -> None:
-    """Carry out a journal; doing it twice, or half and then whole, comes to the same."""
-    steps: dict[str, list[str]] = json.loads(journal.read_text())
+def _finish(root: Path, staged: Path, journal: Path) -> str:
+    """Carry out a journal and tell whose it was; doing it twice, or half and then whole, comes to the same."""
+    steps = json.loads(journal.read_text())
     for target in steps["remove"]:
         _delete(root / target)
     for target in steps["move"]:
@@ -83,6 +87,7 @@ def _finish(root: Path, staged: Path, journal: Path) -> None:
     fsync(root)
     journal.unlink()
     shutil.rmtree(staged, ignore_errors=True)
+    return str(steps["command"])
 
 
 def _delete(path: Path) -> None:
@@ -92,24 +97,30 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def recover(root: Path, scratch: Path) -> None:
-    """Finish a commit that was cut off, and sweep what an uncommitted command left. The lock must be held."""
-    journal, staged = scratch / "journal.json", scratch / "staged"
+def recover(root: Path, scratch: Path) -> str | None:
+    """Finish a commit that was cut off, and sweep what an uncommitted command left. The lock must be held.
+
+    Returns:
+        The command whose commit was finished, if there was one.
+    """
+    journal, staged, finished = scratch / "journal.json", scratch / "staged", None
     try:
         if journal.exists():
-            _finish(root, staged, journal)
-        if staged.exists():
-            shutil.rmtree(staged)
+            finished = _finish(root, staged, journal)
+        for folder in (staged, scratch / "ids"):
+            if folder.exists():
+                shutil.rmtree(folder)
         for leftover in scratch.glob(".*.tmp-*"):
             leftover.unlink()
     except OSError as error:
         raise file_error(error) from error
+    return finished
 
 
 @contextmanager
-def transaction(root: Path, scratch: Path) -> Iterator[Transaction]:
+def transaction(root: Path, scratch: Path, command: str) -> Iterator[Transaction]:
     """Stage files in the block; they are committed together when it ends well, swept away when not."""
-    change = Transaction(root, scratch)
+    change = Transaction(root, scratch, command)
     try:
         yield change
         change.commit()

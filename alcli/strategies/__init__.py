@@ -38,7 +38,6 @@ class Candidates:
         embedding: (n, e) float32 array or CSR matrix, what the model's last linear layer is given,
             without its constant 1.
         labeled: the labeled rows.
-        strata: (n,) numbers of strata that the user named, where there are such.
     """
 
     key: NDArray[np.uint64]
@@ -47,7 +46,6 @@ class Candidates:
     features: Any | None = None
     embedding: Any | None = None
     labeled: Labeled | None = None
-    strata: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
@@ -136,3 +134,26 @@ def _squared_norms_of_csr(rows: Any) -> NDArray[np.float64]:
     squares = np.concatenate([rows.data.astype(np.float64) ** 2, [0.0]])
     sums = np.add.reduceat(squares, rows.indptr[:-1]) if rows.shape[0] else np.empty(0)
     return np.where(np.diff(rows.indptr) > 0, sums, 0.0)
+
+
+def allocate(sizes: NDArray[np.int64], seats: int) -> NDArray[np.int64]:
+    """(m,) seats for m strata of these sizes: one each, the rest in proportion, by largest remainders.
+
+    With fewer seats than strata the largest get one. No stratum gets more than its size.
+
+    >>> allocate(np.array([90, 9, 1]), 10).tolist()
+    [8, 1, 1]
+    """
+    given = np.zeros(len(sizes), dtype=np.int64)
+    seats = min(seats, int(sizes.sum()))
+    given[np.argsort(-sizes, kind="stable")[:seats]] = 1
+    while (left := seats - int(given.sum())) > 0:
+        wanted = np.maximum(sizes / sizes.sum() * seats - given, 0) * (given < sizes)
+        if not wanted.any():
+            wanted = (sizes - given).astype(np.float64)
+        exact = wanted / wanted.sum() * left
+        more = np.minimum(np.floor(exact).astype(np.int64), sizes - given)
+        if not more.any():
+            more[np.argsort(-np.where(given < sizes, exact, -1.0), kind="stable")[:left]] = 1
+        given += np.minimum(more, sizes - given)
+    return given

@@ -9,15 +9,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alcli.strategies import Candidates, Need, Strategy
+from alcli.strategies import Candidates, Need, Strategy, allocate
 
 
 @dataclass(frozen=True)
 class Stratified(Strategy):
     """Asks for rows at random from every stratum, in proportion to its size.
 
-    Strata are those that `seed.stratify_by` names, or k-means clusters of the features (of their first
-    50 singular directions where they are sparse). Every stratum gets a row before any gets its share of
+    Strata are k-means clusters of the features (of their first 50 singular directions where they are
+    sparse). Every stratum gets a row before any gets its share of
     the rest, by largest remainders; within a stratum the rows with the lowest keys are taken.
 
     Source: Cochran (1977), Sampling Techniques, chapter 5; clusters as strata for a first batch: Nguyen &
@@ -26,8 +26,9 @@ class Stratified(Strategy):
     Args:
         clusters: number of k-means clusters; None: a quarter of the batch, at most 50.
 
-    >>> candidates = Candidates(key=np.arange(6, dtype=np.uint64), strata=np.array([0, 0, 0, 0, 1, 1]))
-    >>> Stratified().select(candidates, 3, np.random.default_rng(0)).tolist()
+    >>> rows = np.array([[0.0], [0.1], [0.2], [0.3], [9.0], [9.1]], dtype=np.float32)
+    >>> candidates = Candidates(key=np.arange(6, dtype=np.uint64), features=rows)
+    >>> Stratified(clusters=2).select(candidates, 3, np.random.default_rng(0)).tolist()
     [0, 1, 4]
     """
 
@@ -46,39 +47,14 @@ class Stratified(Strategy):
         n = len(candidates)
         if n <= batch_size:
             return np.arange(n, dtype=np.int64)
-        strata = candidates.strata
-        if strata is None:
-            count = self.clusters or int(np.clip(batch_size // 4, 1, 50))
-            strata = _clusters(candidates.features, min(count, n), rng)
-        _, strata, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+        count = self.clusters or int(np.clip(batch_size // 4, 1, 50))
+        clusters = _clusters(candidates.need("features"), min(count, n), rng)
+        _, strata, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
         seats = allocate(sizes, batch_size)
         order = np.lexsort((candidates.key, strata))
         rank_within = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         chosen = order[rank_within < seats[strata[order]]]
         return chosen[np.argsort(candidates.key[chosen])].astype(np.int64)
-
-
-def allocate(sizes: NDArray[np.int64], seats: int) -> NDArray[np.int64]:
-    """(m,) seats for m strata of these sizes: one each, the rest in proportion, by largest remainders.
-
-    With fewer seats than strata the largest get one. No stratum gets more than its size.
-
-    >>> allocate(np.array([90, 9, 1]), 10).tolist()
-    [8, 1, 1]
-    """
-    given = np.zeros(len(sizes), dtype=np.int64)
-    seats = min(seats, int(sizes.sum()))
-    given[np.argsort(-sizes, kind="stable")[:seats]] = 1
-    while (left := seats - int(given.sum())) > 0:
-        wanted = np.maximum(sizes / sizes.sum() * seats - given, 0) * (given < sizes)
-        if not wanted.any():
-            wanted = (sizes - given).astype(np.float64)
-        exact = wanted / wanted.sum() * left
-        more = np.minimum(np.floor(exact).astype(np.int64), sizes - given)
-        if not more.any():
-            more[np.argsort(-np.where(given < sizes, exact, -1.0), kind="stable")[:left]] = 1
-        given += np.minimum(more, sizes - given)
-    return given
 
 
 def _clusters(features: Any, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -52,7 +52,7 @@ def fsync(path: Path) -> None:
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; it takes the name `path` only when the block ends well."""
-    scratch = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    scratch = path.with_name(f".{path.name}.tmp-alcli")  # one name: the next run overwrites a killed one's
     try:
         yield scratch
         with file_errors(path):

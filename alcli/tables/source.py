@@ -14,9 +14,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from alcli.errors import DataError, FileError
 from alcli.tables.atomic import file_error
@@ -33,10 +35,15 @@ class Batch:
     table: pa.RecordBatch
     file: str
     first: int
+    taken: NDArray[np.int64] | None = None
 
     def place(self, row: int) -> str:
         """Where a row of the batch stands: `pool.csv, row 17`."""
-        return f"{self.file}, row {self.first + row}"
+        return f"{self.file}, row {self.first + (row if self.taken is None else int(self.taken[row]))}"
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """Some of a whole batch's rows, by position; their places stay those in the file."""
+        return Batch(self.table.take(pa.array(rows)), self.file, self.first, rows)
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,8 @@ class DataFile:
 
     def _parquet(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._open())
+            # Arrow's read-ahead would hold the whole file in memory
+            return pq.ParquetFile(self._open(), buffer_size=self._buffer, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(
                 f"this is no readable Parquet file: {_first_line(error)}",
@@ -251,6 +259,11 @@ class DataFile:
         if not names:
             raise DataError("the file is empty", where=self.name, hint="its first line must name the columns")
         return names
+
+    @property
+    def _buffer(self) -> int:
+        """Bytes of a column read at once: few requests to a remote storage, little memory for a local one."""
+        return 1 << (16 if self.system is None else 22)
 
     def _open(self) -> Any:
         try:

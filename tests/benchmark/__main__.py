@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown (default 5)")
     parser.add_argument("--rows", type=int, help="rows of the pool, instead of the benchmark's own number")
     parser.add_argument("--data", type=Path, help="folder with trec6.parquet, sms_spam.parquet, for `labels`")
-    parser.add_argument("--scratch", type=Path, help="keep pools and projects here, to use them again")
+    parser.add_argument("--scratch", type=Path, help="keep the pools here, to use them again")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(BENCHMARKS))
     if unknown:

@@ -34,7 +34,7 @@ def measure(kind: str, rows: int, options: Namespace) -> Measured:
         options.runs,
         {
             "score": lambda: alcli(_fresh(folder), "score"),
-            "query": lambda: alcli(folder / "run", "query", "--set", f"query.batch_size={BATCH}"),
+            "query": lambda: alcli(folder / "project", "query", "--set", f"query.batch_size={BATCH}"),
             "peer": lambda: run([sys.executable, script, pool, folder / "peer.joblib", folder / "peer.csv"]),
         },
     )
@@ -44,24 +44,25 @@ def measure(kind: str, rows: int, options: Namespace) -> Measured:
 def prepare(kind: str, rows: int, scratch: Path) -> Path:
     """A folder with a pool, a project with 500 training labels and a model, and the peer's model."""
     folder = scratch / f"{kind}-{rows}"
-    if (folder / "peer.joblib").exists():
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    run([sys.executable, "-m", "tests.benchmark.pools", kind, folder, str(rows)], Path(__file__).parents[2])
-    project, pool = folder / "project", folder / "pool.parquet"
+    project, trained, pool = folder / "project", folder / "trained", folder / "pool.parquet"
+    if not (folder / "oracle.csv").exists():
+        folder.mkdir(parents=True)
+        run([sys.executable, "-m", "tests.benchmark.pools", kind, folder, str(rows)], Path(__file__).parents[2])
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.rmtree(trained, ignore_errors=True)
     alcli(folder, "init", project, "--pool", pool)
     alcli(project, "seed", "--set", "seed.size=500")
     alcli(project, "ingest", folder / "oracle.csv", "--requested-only")
     alcli(project, "train")
     run([sys.executable, PEERS / "fit.py", kind, project, pool, folder / "peer.joblib"])
+    project.rename(trained)
     return folder
 
 
 def _fresh(folder: Path) -> Path:
-    """A copy of the trained project: what `score` and `query` wrote the last time is gone."""
-    shutil.rmtree(folder / "run", ignore_errors=True)
-    return Path(shutil.copytree(folder / "project", folder / "run"))
+    """The project as it was when it was trained: what `score` and `query` wrote the last time is gone."""
+    shutil.rmtree(folder / "project", ignore_errors=True)
+    return Path(shutil.copytree(folder / "trained", folder / "project"))
 
 
 def report(title: str, measured: list[Measured]) -> None:
