@@ -81,8 +81,9 @@ def _stage(newest: Round, ingest: Step | None, rounds: list[Round]) -> str:
 
 
 def _next(stage: str, newest: Round, pending: int) -> str:
-    file = f"{newest.folder}/query.csv"
     if stage == "awaiting_labels":
+        batches = newest.steps["query"].more.get("batches") if "query" in newest.steps else None
+        file = list(batches)[-1] if batches else f"{newest.folder}/query.csv"
         return f"label {file}, then `alcli ingest {file}`" if pending else "alcli query --more 100"
     return {
         "ready_to_train": "alcli train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
@@ -48,6 +49,9 @@ for module in (init, seed, ingest, train, score, query, status, strategies, demo
 def main() -> None:
     """Run alcli; a termination signal ends it as tidily as ctrl-c."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # texts of a pool in whatever a cron job speaks
     app()
 
 

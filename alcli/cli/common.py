@@ -205,7 +205,7 @@ def fail(error: AlcliError, common: Common) -> None:
     """Say what is wrong, where, and what to do; exit with the error's code."""
     if common.json:
         found = {"kind": error.kind, "message": error.message, "where": error.where, "hint": error.hint}
-        print(json.dumps({"error": found}, ensure_ascii=False))
+        print_json({"error": found})
     else:
         console = make_console(stderr=True)
         place = f"{error.where}: " if error.where else ""
@@ -218,7 +218,7 @@ def fail(error: AlcliError, common: Common) -> None:
 def print_result(result: Result, common: Common, show: Shown | None) -> None:
     """One JSON document, or sentences (and what `show` draws) on stdout with warnings on stderr."""
     if common.json:
-        print(json.dumps(document(result), ensure_ascii=False))
+        print_json(document(result))
         return
     if common.quiet:
         return
@@ -228,6 +228,12 @@ def print_result(result: Result, common: Common, show: Shown | None) -> None:
         console.print(_plain(line), soft_wrap=True)
     if show is not None:
         show(result, common)
+
+
+def print_json(found: dict[str, Any]) -> None:
+    """One JSON document on stdout; escapes stand for what its encoding lacks."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    print(json.dumps(found, ensure_ascii=encoding != "utf8"))
 
 
 def document(result: Result) -> dict[str, Any]:

@@ -39,10 +39,10 @@ _FILES = ("pool.parquet", "oracle.csv")
 WRITTEN = ("alcli.yaml", *_FILES, "splits.parquet", "ledger", "labels.parquet", "rounds")
 _WHY = {
     "init": "Look at the pool, guess its columns, write a config.",
-    "seed": f"Draw {VALIDATION} rows to measure with, never to train on, and the first rows to learn from.",
-    "ingest": "Take the annotators' answers in; here oracle.csv has them, for the rows that were asked.",
+    "seed": f"Draw {VALIDATION} rows to measure with, and the first rows to learn from.",
+    "ingest": "Take in the annotators' answers to the rows asked; here oracle.csv has them.",
     "train": "Fit the model on the labels so far, and measure it on the validation rows.",
-    "score": "Let the model say of every row that may still be asked how much it would learn from it.",
+    "score": "Let the model say of every other row how much its label would teach it.",
     "query": "Choose the rows that people label next.",
     "status": "See where the loop stands, and what to type next.",
 }
@@ -108,7 +108,9 @@ class _Home:
             known = json.loads((folder / ".alcli" / "demo.json").read_text(encoding="utf-8"))
             home = cls(folder, tuple(known["settings"]), known["curves"])
         except (OSError, ValueError, KeyError) as error:
-            raise StateError("this exists already, and is no alcli demo", where=str(folder), hint=hint) from error
+            raise StateError(
+                "this exists already, and is no alcli demo", where=str(folder), hint=hint
+            ) from error
         if settings and settings != home.settings:
             found = " ".join(f"--set {setting}" for setting in home.settings) or "no --set"
             raise StateError(f"the demo here was started with {found}", where=str(folder), hint=hint)
@@ -165,7 +167,7 @@ class _Demo:
         if begun:
             self._say(f"The demo in {folder} was cut off: going on.")
         else:
-            self._say("A pool of 4,080 dictionary definitions in eight topics: person, plant, food, time ...")
+            self._say("A pool of 4,080 dictionary definitions in eight topics: person, plant ...")
             self._say(f"Their true topics, {folder / 'oracle.csv'}, stand in for the annotators.")
         if self.waits:
             self._say("Press Enter to run each command, Ctrl-C to leave.")
@@ -233,8 +235,8 @@ class _Demo:
     def _compare(self) -> None:
         """The learning curves of this project and of one that asked at random, kept for the next time."""
         self._say(
-            f"\n# For comparison: the same loop in a scratch folder with query.strategy={BASELINE},\n"
-            "# from the same validation and seed rows, with as many labels."
+            f"\n# For comparison: the same loop elsewhere, with query.strategy={BASELINE},\n"
+            "# on the same validation and seed rows, with as many labels."
         )
         folder = self.home.folder
         scratch = folder / ".alcli" / BASELINE

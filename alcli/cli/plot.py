@@ -57,7 +57,7 @@ def plot(
      score                     * a
      2.0 +                       *
          |                     ..
-         |                   ..
+         |                    .
     """
     points = [point for curve in curves.values() for point in curve]
     if not points:

@@ -58,9 +58,11 @@ def train(project: Project) -> Result:
         outputs={},
     )
     done = newest.steps.get("train")
-    whole = "query" in newest.steps or (project.root / newest.folder / "model").exists()
-    if done is not None and done.same_work(step) and whole:
-        return _up_to_date(project, newest, done)
+    if done is not None and done.same_work(step):
+        if _intact(project, newest, done):
+            return _up_to_date(project, newest, done)
+        # a model that was lost comes out the same again: what was made with it stands
+        return _Training(project, pool, newest, step, votes=votes).run(started, restore=True)
     round_ = newest if "query" not in newest.steps and newest.number > 0 else Round(newest.number + 1)
     return _Training(project, pool, round_, step, votes=votes).run(started)
 

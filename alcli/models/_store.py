@@ -83,7 +83,7 @@ def read_model(folder: Path) -> Stored:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the model cannot be used: {error}",
-            where=f"{folder.parent.name}/{folder.name}",
+            where="/".join(folder.parts[-3:]),
             hint="run `alcli train`: it writes the same model again",
         ) from error
     members = read_arrays(folder / "members.npz") if card["members"] else {}

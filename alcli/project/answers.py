@@ -27,7 +27,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "status": ("status",),
 }
 
-_NULL = pa.scalar(None, pa.string())
+_NULL = pa.NA  # not pa.scalar: the first one made would load pandas
 _WHOLE_FLOAT = r"^-?\d+\.0+$"
 
 

@@ -54,12 +54,14 @@ class Rows:
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """Some of these rows, by position or mask."""
+        columns = [*self.contents, *(column for kind in self.features.values() for column in kind)]
+        taken = {key: col.take(column, rows) for key, column in {id(c): c for c in columns}.items()}
         return Rows(
             col.take(self.ids, rows),
             self.id_hash[rows],
-            {kind: [col.take(column, rows) for column in columns] for kind, columns in self.features.items()},
+            {kind: [taken[id(column)] for column in columns] for kind, columns in self.features.items()},
             {name: col.take(column, rows) for name, column in self.shown.items()},
-            [col.take(column, rows) for column in self.contents],
+            [taken[id(column)] for column in self.contents],
         )
 
 

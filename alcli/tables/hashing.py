@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_BLOCK_WORDS = 1 << 16
+_BLOCK_WORDS = 1 << 14
 
 
 def mix(words: Hashes) -> Hashes:

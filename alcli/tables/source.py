@@ -6,7 +6,9 @@ is decided by its use and not by a guess.
 
 from __future__ import annotations
 
+import csv
 import fnmatch
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -188,7 +190,7 @@ class DataFile:
             ) from error
 
     def _csv_batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        names, row = self._csv_header, 1
+        names = self._csv_header
         try:
             with self._open() as file:
                 stream = pc_csv.open_csv(
@@ -204,33 +206,42 @@ class DataFile:
                         strings_can_be_null=False,
                     ),
                 )
-                for table in stream:
-                    yield table
-                    row += table.num_rows
+                yield from stream
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return
-            self._refuse_open_quote(row)
+            self._refuse_open_quote()
             message, number = _first_line(error), re.search(r"Row #(\d+): ", str(error))
             raise DataError(
                 f"the CSV cannot be read: {message.replace(number[0], '') if number else message}",
                 where=f"{self.name}, row {number[1]}" if number else self.name,
                 hint="it must be UTF-8, with as many cells in every row as the header has",
             ) from error
-        self._refuse_open_quote(row)
+        self._refuse_open_quote()
 
-    def _refuse_open_quote(self, row: int) -> None:
-        """Arrow takes all that follows a quote without an end as one cell; rows must not be lost in it."""
+    def _refuse_open_quote(self) -> None:
+        """Arrow takes all that follows a quote without an end as one cell; rows must not be lost in it.
+
+        An odd number of quotes may also be an inch sign in a cell without quotes: only then each row is read.
+        """
         n_quotes = 0
         with self._open() as file:
             while block := file.read(_CSV_BLOCK):
                 n_quotes += block.count(b'"')
-        if n_quotes % 2:
-            raise DataError(
-                "a quote is opened here, or before, and never closed",
-                where=f"{self.name}, row {row}",
-                hint='a cell with quotes is written "like ""this"""',
-            )
+        if n_quotes % 2 == 0:
+            return
+        row = 0
+        csv.field_size_limit((1 << 31) - 1)
+        with self._open() as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:
+            try:
+                for row, _ in enumerate(csv.reader(text, delimiter=self._delimiter, strict=True), start=1):  # noqa: B007
+                    pass
+            except csv.Error as error:
+                raise DataError(
+                    "a quote is opened here and never closed, or in the wrong place",
+                    where=f"{self.name}, row {row + 1}",
+                    hint='a cell with quotes is written "like ""this"""',
+                ) from error
 
     @cached_property
     def _header_line(self) -> str:
@@ -250,8 +261,6 @@ class DataFile:
 
     @cached_property
     def _csv_header(self) -> list[str]:
-        import csv
-
         names = [
             name.strip() for name in next(csv.reader([self._header_line], delimiter=self._delimiter), [])
         ]

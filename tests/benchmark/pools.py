@@ -93,9 +93,18 @@ def ids(start: int, n: int) -> pa.Array:
 KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts}
 
 
+def split(folder: Path, source: str) -> None:
+    """Part a labeled file (id, features, label) into a pool and its labels."""
+    table = pq.read_table(source)
+    pq.write_table(table.drop_columns("label"), folder / "pool.parquet")
+    pc_csv.write_csv(table.select(["id", "label"]), folder / "oracle.csv")
+
+
 def main(kind: str, folder: str, rows: str) -> None:
     """Write a pool and the labels of its rows."""
     pool, oracle = Path(folder) / "pool.parquet", Path(folder) / "oracle.csv"
+    if kind == "split":
+        return split(Path(folder), rows)
     writer = None
     with oracle.open("w", encoding="utf-8") as answers:
         answers.write("id,label\n")

@@ -62,7 +62,9 @@ class Loop:
         assert document["command"] == command
         return document
 
-    def refused(self, command: str, *args: Any, kind: str, says: str, where: str = "", hint: str = "") -> None:
+    def refused(
+        self, command: str, *args: Any, kind: str, says: str, where: str = "", hint: str = ""
+    ) -> None:
         """The command ends with exit code 1 and one clear error, in words and as JSON, and writes nothing."""
         before = self.tree()
         words = self.alcli(command, *args, code=1)
@@ -128,7 +130,9 @@ class Loop:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         return self.csv(
-            f"rounds/{round_:03d}/query.csv", [[*list(r.values())[:-1], truth(r["id"])] for r in rows], list(rows[0])
+            f"rounds/{round_:03d}/query.csv",
+            [[*list(r.values())[:-1], truth(r["id"])] for r in rows],
+            list(rows[0]),
         )
 
     def config(self, **sections: Any) -> None:

@@ -51,7 +51,9 @@ def test_all_unknown_keys_are_named_at_once(at):
 def test_a_wrong_value_is_named_with_its_key_and_line(at, section, key, value):
     loop = at("new")
     loop.config(**{section: {"text": ["text"], key: value} if section == "features" else {key: value}})
-    loop.refused("seed", kind="config", says="found", where=f"alcli.yaml, line {loop.line(section)}, {section}.{key}")
+    loop.refused(
+        "seed", kind="config", says="found", where=f"alcli.yaml, line {loop.line(section)}, {section}.{key}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,9 @@ def test_a_size_between_rows_is_refused(at):
 def test_a_key_that_stands_twice_is_named_with_both_lines(at):
     loop = at("new")
     loop.write("alcli.yaml", "pool: pool.csv\nfeatures: {text: text}\npool: other.csv\n")
-    loop.refused("status", kind="config", says="the key 'pool' stands twice", where="alcli.yaml, lines 1 and 3")
+    loop.refused(
+        "status", kind="config", says="the key 'pool' stands twice", where="alcli.yaml, lines 1 and 3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,9 @@ def test_without_a_config_the_hint_says_how_to_make_one(at):
 
 def test_a_config_with_a_byte_order_mark_and_windows_lines_is_read(at):
     loop = at("new")
-    loop.write("alcli.yaml", b"\xef\xbb\xbf" + (loop.root / "alcli.yaml").read_bytes().replace(b"\n", b"\r\n"))
+    loop.write(
+        "alcli.yaml", b"\xef\xbb\xbf" + (loop.root / "alcli.yaml").read_bytes().replace(b"\n", b"\r\n")
+    )
     assert loop.doc("seed")["counts"]["seed"] == 12
 
 
@@ -181,7 +187,11 @@ def test_nonsense_in_set_is_refused_and_said_to_come_from_there(at, setting, say
         ("model.name=logistic_reg", "unknown model 'logistic_reg'", "did you mean 'logistic_regression'?"),
         ("model={name: logistic_regression, c: 1}", "has no parameter 'c'", ""),
         ("model={name: logistic_regression, C: -1}", "logistic_regression", ""),
-        ("committee.members=[random_forest, randomforest]", "unknown model 'randomforest'", "'random_forest'"),
+        (
+            "committee.members=[random_forest, randomforest]",
+            "unknown model 'randomforest'",
+            "'random_forest'",
+        ),
         ("stop.any=[bugdet]", "unknown stopping criterion 'bugdet'", "did you mean 'budget'?"),
         ("stop.any=[{name: budget, labels: none}]", "budget", ""),
         ("stop.all=[budget]", "budget", ""),
@@ -198,18 +208,24 @@ def test_a_wrong_name_or_parameter_is_named_with_the_nearest_right_one(at, setti
 def test_a_wrong_strategy_in_the_file_is_named_with_its_line(at):
     loop = at("new")
     loop.config(query={"strategy": "margn"})
-    loop.refused("status", kind="config", says="'margn'", where="alcli.yaml, line 5, query.strategy", hint="margin")
+    loop.refused(
+        "status", kind="config", says="'margn'", where="alcli.yaml, line 5, query.strategy", hint="margin"
+    )
 
 
 def test_a_seed_strategy_that_needs_a_model_is_refused(at):
     loop = at("new")
-    loop.refused("seed", "--set", "seed.strategy=margin", kind="config", says="needs proba", hint="stratified")
+    loop.refused(
+        "seed", "--set", "seed.strategy=margin", kind="config", says="needs proba", hint="stratified"
+    )
 
 
 def test_wrong_config_is_said_before_wrong_state(at):
     loop = at("new")
     for command in ("train", "score", "query", "ingest x.csv"):
-        loop.refused(*command.split(), "--set", "query.strategy=x", kind="config", says="unknown strategy 'x'")
+        loop.refused(
+            *command.split(), "--set", "query.strategy=x", kind="config", says="unknown strategy 'x'"
+        )
 
 
 def test_set_overrides_the_file_and_stands_in_the_manifest(at):
@@ -247,8 +263,15 @@ def test_a_config_for_another_pool_is_refused_before_anything_is_drawn(at, secti
 def test_classes_that_yaml_would_read_otherwise_keep_their_spelling(at):
     loop = at("seeded")
     loop.config(task={"classes": None})
-    loop.write("alcli.yaml", (loop.root / "alcli.yaml").read_text() + "labels: {skip: [null, off], unsure: [~]}\n")
-    loop.write("alcli.yaml", (loop.root / "alcli.yaml").read_text().replace("task: {\"classes\": null}", "task: {classes: [no, NA, 1.0, yes]}"))
+    loop.write(
+        "alcli.yaml", (loop.root / "alcli.yaml").read_text() + "labels: {skip: [null, off], unsure: [~]}\n"
+    )
+    loop.write(
+        "alcli.yaml",
+        (loop.root / "alcli.yaml")
+        .read_text()
+        .replace('task: {"classes": null}', "task: {classes: [no, NA, 1.0, yes]}"),
+    )
     answers = ["no", "NA", "1.0", "yes", "null", "off", "~"]
     found = loop.doc("ingest", loop.csv("a.csv", zip(loop.asked(), answers, strict=False)))
     assert found["labels"] == {"1.0": 1, "NA": 1, "no": 1, "yes": 1}

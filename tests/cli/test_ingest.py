@@ -48,9 +48,15 @@ def test_every_format_gives_the_same_labels(loop, ending):
     path = loop.root / f"answers.{ending}"
     WRITERS[ending](frame, path)
     found = loop.doc("ingest", path)
-    assert {name: found["counts"][name] for name in ("new", "pending_blank", "skipped", "unsure", "pending")} == {
-        "new": 16, "pending_blank": 4, "skipped": 4, "unsure": 4, "pending": 4,
-    }  # fmt: skip
+    assert {
+        name: found["counts"][name] for name in ("new", "pending_blank", "skipped", "unsure", "pending")
+    } == {
+        "new": 16,
+        "pending_blank": 4,
+        "skipped": 4,
+        "unsure": 4,
+        "pending": 4,
+    }
     assert found["labels"] == {"food": 4, "pets": 4}
     assert loop.labels() == {id_: frame["label"][n] for n, id_ in enumerate(asked) if n % 5 in (0, 2)}
 
@@ -143,7 +149,11 @@ def test_the_majority_of_annotators_decides(loop):
     first, second, third = loop.asked()[:3]
     labels = {row["id"]: row for row in loop.table("labels.parquet")}
     assert found["counts"]["disputed"] == 0
-    assert (labels[first]["label"], labels[first]["resolution"], labels[first]["n_annotators"]) == ("pets", "majority", 3)
+    assert (labels[first]["label"], labels[first]["resolution"], labels[first]["n_annotators"]) == (
+        "pets",
+        "majority",
+        3,
+    )
     assert labels[first]["agreement"] == pytest.approx(2 / 3)
     assert (labels[second]["resolution"], labels[third]["resolution"]) == ("unanimous", "single")
 
@@ -151,7 +161,9 @@ def test_the_majority_of_annotators_decides(loop):
 def test_a_row_in_dispute_is_no_label_and_no_candidate(at):
     loop = at("queried")
     disputed = loop.asked(1)[0]
-    rows = [(disputed, "pets", "ann"), (disputed, "food", "bob")] + [(id_, "pets", "ann") for id_ in loop.asked(1)[1:]]
+    rows = [(disputed, "pets", "ann"), (disputed, "food", "bob")] + [
+        (id_, "pets", "ann") for id_ in loop.asked(1)[1:]
+    ]
     found = loop.doc("ingest", loop.csv("a.csv", rows, ("id", "label", "annotator")))
     assert (found["counts"]["disputed"], found["counts"]["pending"]) == (1, 0)
     assert disputed not in loop.labels()
@@ -181,7 +193,9 @@ def test_an_answer_never_asked_for_is_refused_taken_or_left_aside(loop):
     sealed = loop.of_split("reserve")
     stranger = next(f"r{n:03d}" for n in range(80) if f"r{n:03d}" not in {*asked, *sealed})
     path = loop.csv("a.csv", [(asked[0], "pets"), (stranger, "food")])
-    loop.refused("ingest", path, kind="data", says="never asked", where="a.csv, row 3", hint="--unrequested accept")
+    loop.refused(
+        "ingest", path, kind="data", says="never asked", where="a.csv, row 3", hint="--unrequested accept"
+    )
     assert loop.doc("ingest", path, "--requested-only", "--dry-run")["counts"]["ignored"] == 1
     assert loop.doc("ingest", path, "--unrequested", "accept")["counts"]["unrequested"] == 1
     assert loop.labels() == {asked[0]: "pets", stranger: "food"}
@@ -204,16 +218,28 @@ def test_the_label_of_a_sealed_row_is_never_taken(loop, options):
 def test_an_id_that_is_not_in_the_pool_is_refused(loop):
     path = loop.csv("a.csv", [(loop.asked()[0].upper(), "pets"), ("zzz", "pets")])
     loop.refused(
-        "ingest", path, "--unrequested", "accept", kind="data", says="no such id in the pool",
-        where="a.csv, row 2", hint=f"did you mean '{loop.asked()[0]}'?",
-    )  # fmt: skip
+        "ingest",
+        path,
+        "--unrequested",
+        "accept",
+        kind="data",
+        says="no such id in the pool",
+        where="a.csv, row 2",
+        hint=f"did you mean '{loop.asked()[0]}'?",
+    )
 
 
 def test_a_label_outside_the_classes_is_refused_with_the_nearest_one(loop):
     loop.config(task={"classes": ["pets", "food"]})
     path = loop.csv("a.csv", [(loop.asked()[0], "pet"), (loop.asked()[1], "Food"), (loop.asked()[2], "xyz")])
-    loop.refused("ingest", path, kind="data", says="'pet' is none of the classes", where="a.csv, row 2",
-                 hint="did you mean 'pets'?")  # fmt: skip
+    loop.refused(
+        "ingest",
+        path,
+        kind="data",
+        says="'pet' is none of the classes",
+        where="a.csv, row 2",
+        hint="did you mean 'pets'?",
+    )
     loop.refused("ingest", path, kind="data", says="'pet'", hint="also row 3: 'Food' is none of the classes")
 
 
@@ -235,10 +261,14 @@ def test_labels_that_look_alike_are_pointed_out(loop):
 
 def test_a_column_of_texts_is_no_label_column(loop):
     path = loop.csv("a.csv", [(id_, f"text {n}") for n, id_ in enumerate(loop.asked())])
-    loop.refused("ingest", path, kind="data", says="no column of classes", where="a.csv", hint="--label-column")
+    loop.refused(
+        "ingest", path, kind="data", says="no column of classes", where="a.csv", hint="--label-column"
+    )
 
 
-@pytest.mark.parametrize("names", [("NA", "null"), ("None", "no"), ("nan", "N/A"), ("true", "false"), ("0", "1")])
+@pytest.mark.parametrize(
+    "names", [("NA", "null"), ("None", "no"), ("nan", "N/A"), ("true", "false"), ("0", "1")]
+)
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
 def test_classes_called_na_null_none_or_no_keep_their_names(loop, ending, names):
     asked = loop.asked()[:4]
@@ -303,7 +333,9 @@ def test_a_row_that_cannot_be_an_answer_is_named(loop, rows, says, row):
 
 def test_a_date_that_is_none_is_named(loop):
     path = loop.csv("a.csv", [(loop.asked()[0], "pets", "yesterday")], ("id", "label", "labeled_at"))
-    loop.refused("ingest", path, kind="data", says="'yesterday' is no date", where="a.csv, row 2", hint="2026-01-31")
+    loop.refused(
+        "ingest", path, kind="data", says="'yesterday' is no date", where="a.csv, row 2", hint="2026-01-31"
+    )
 
 
 @pytest.mark.parametrize(
@@ -345,13 +377,17 @@ def test_one_bad_row_keeps_all_files_out(loop):
     asked = loop.asked()
     good = loop.csv("good.csv", [(asked[0], "pets")])
     bad = loop.csv("bad.csv", [(asked[1], "pets"), ("zzz", "pets")])
-    loop.refused("ingest", good, bad, kind="data", says="no such id", where="bad.csv, row 3", hint="--skip-invalid")
+    loop.refused(
+        "ingest", good, bad, kind="data", says="no such id", where="bad.csv, row 3", hint="--skip-invalid"
+    )
 
 
 def test_skip_invalid_takes_the_good_rows_and_lists_the_others(loop):
     asked = loop.asked()
     loop.config(task={"classes": ["pets", "food"]})
-    path = loop.csv("in.csv", [(asked[0], "pets"), ("zzz", "pets"), (asked[1], "pet"), ("", "food"), (asked[2], "food")])
+    path = loop.csv(
+        "in.csv", [(asked[0], "pets"), ("zzz", "pets"), (asked[1], "pet"), ("", "food"), (asked[2], "food")]
+    )
     found = loop.doc("ingest", path, "--skip-invalid")
     assert (found["counts"]["new"], found["counts"]["rejected"]) == (2, 3)
     assert "3 rows not taken" in found["warnings"][-1]
@@ -359,8 +395,10 @@ def test_skip_invalid_takes_the_good_rows_and_lists_the_others(loop):
     rejected = _rows(loop.root / "rejected.csv")
     assert list(rejected[0]) == ["file", "row", "id", "label", "reason"]
     assert [(row["file"], row["row"], row["id"], row["label"]) for row in rejected] == [
-        ("in.csv", "3", "zzz", "pets"), ("in.csv", "4", asked[1], "pet"), ("in.csv", "5", "", "food"),
-    ]  # fmt: skip
+        ("in.csv", "3", "zzz", "pets"),
+        ("in.csv", "4", asked[1], "pet"),
+        ("in.csv", "5", "", "food"),
+    ]
     assert "did you mean 'pets'?" in rejected[1]["reason"]
 
 
@@ -427,8 +465,13 @@ def test_columns_may_have_other_names(loop):
     loop.doc("ingest", path, "--id-column", "row", "--label-column", "choice", "--guideline", "v2", *options)
     (row,) = loop.ledger()
     assert {name: row[name] for name in ("id", "label", "annotator", "seconds", "comment", "guideline")} == {
-        "id": asked[0], "label": "pets", "annotator": "ann", "seconds": 7.5, "comment": "sure", "guideline": "v2",
-    }  # fmt: skip
+        "id": asked[0],
+        "label": "pets",
+        "annotator": "ann",
+        "seconds": 7.5,
+        "comment": "sure",
+        "guideline": "v2",
+    }
     assert row["labeled_at"] == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
     assert (row["source"], row["round"], row["status"]) == ("a.csv", 0, "labeled")
 
@@ -450,15 +493,33 @@ def test_a_column_mapping_to_no_ledger_column_is_refused(loop, name):
 
 def test_a_mapped_column_that_is_not_there_is_refused(loop):
     path = loop.csv("a.csv", [(loop.asked()[0], "pets")])
-    loop.refused("ingest", path, "--column", "annotator=who", kind="data", says="there is no column 'who'", where="a.csv")
+    loop.refused(
+        "ingest",
+        path,
+        "--column",
+        "annotator=who",
+        kind="data",
+        says="there is no column 'who'",
+        where="a.csv",
+    )
 
 
 def test_the_ledger_has_the_columns_of_the_contract(loop):
     loop.doc("ingest", loop.answer())
     assert pq.read_schema(loop.root / "ledger/000001.parquet").names == [
-        "id", "label", "annotator", "status", "labeled_at", "seconds", "comment", "guideline", "round", "source",
-        "source_sha256", "ingested_at",
-    ]  # fmt: skip
+        "id",
+        "label",
+        "annotator",
+        "status",
+        "labeled_at",
+        "seconds",
+        "comment",
+        "guideline",
+        "round",
+        "source",
+        "source_sha256",
+        "ingested_at",
+    ]
     table = pq.read_table(loop.root / "labels.parquet")
     assert table.column_names == ["id", "label", "split", "round", "n_annotators", "agreement", "resolution"]
     assert table["id"].to_pylist() == sorted(loop.asked())
@@ -489,7 +550,9 @@ def test_dated_answers_give_the_same_labels_in_any_order_split_and_repetition(an
     shutil.copytree(loop.root, tmp_path / "other")
     other = type(loop)(tmp_path / "other")
     asked = loop.asked()
-    rows = [(asked[n], label, who, (START + timedelta(days=day)).isoformat()) for n, label, who, day in answers]
+    rows = [
+        (asked[n], label, who, (START + timedelta(days=day)).isoformat()) for n, label, who, day in answers
+    ]
     header = ("id", "label", "annotator", "labeled_at")
     loop.doc("ingest", loop.csv("all.csv", rows, header))
 
@@ -497,7 +560,12 @@ def test_dated_answers_give_the_same_labels_in_any_order_split_and_repetition(an
     shuffled = [*rows, *chance.choices(rows, k=len(rows) // 2)]
     chance.shuffle(shuffled)
     cuts = sorted(chance.randrange(len(shuffled) + 1) for _ in range(2))
-    parts = [shuffled[: cuts[0]], shuffled[cuts[0] : cuts[1]], shuffled[cuts[1] :], chance.sample(rows, len(rows))]
+    parts = [
+        shuffled[: cuts[0]],
+        shuffled[cuts[0] : cuts[1]],
+        shuffled[cuts[1] :],
+        chance.sample(rows, len(rows)),
+    ]
     for number, part in enumerate(parts):
         other.doc("ingest", other.csv(f"part{number}.csv", part, header), "--skip-invalid")
     other.doc("ingest", other.root / "part0.csv")

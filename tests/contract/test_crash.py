@@ -98,8 +98,7 @@ class Server:
 def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("server") / "child")
     yield server
-    server.process.stdin.close()
-    server.process.wait()
+    server.process.communicate()
 
 
 def before_seed(lab):

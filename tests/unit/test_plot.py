@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 import pytest
-from alcli.cli.plot import ASCII, UNICODE, look_for, plot, ticks
 from rich.markup import render
+
+from alcli.cli.plot import ASCII, UNICODE, look_for, plot, ticks
 
 CURVES = {"margin": [(100, 0.6), (200, 0.75), (300, 0.8)], "random": [(100, 0.6), (200, 0.65), (300, 0.71)]}
 
