@@ -76,9 +76,7 @@ class Data:
         path.mkdir(parents=True)
         edges = [0, *cuts, self.table.num_rows]
         for n, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
-            pq.write_table(
-                self.table.slice(start, end - start), path / f"{9 - n}.parquet", row_group_size=17
-            )
+            pq.write_table(self.table.slice(start, end - start), path / f"{9 - n}.parquet", row_group_size=17)
         return path
 
 
@@ -259,7 +257,11 @@ def make_lab(tmp_path: Path) -> MakeLab:
     """`make_lab(kind="embedding", rows=240, name="project", **config_sections)`: a project, before seed."""
 
     def make(
-        kind: str = "embedding", rows: int = 240, name: str = "project", data: Data | None = None, **config: Any
+        kind: str = "embedding",
+        rows: int = 240,
+        name: str = "project",
+        data: Data | None = None,
+        **config: Any,
     ) -> Lab:
         data = data or make_data(kind, rows)
         lab = Lab(tmp_path / name, data)

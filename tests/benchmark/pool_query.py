@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.benchmark.measure import Cost, alcli, run, show, side_by_side
 
 PEERS = Path(__file__).parent / "peers"
-PEER_OF = {"fixed": "vectors.py", "list": "vectors.py", "wide": "wide.py", "text": "text.py"}
-WORDS = {"fixed": "lists of fixed size", "list": "lists", "wide": "64 columns", "text": "texts"}
+PEER_OF = {"fixed": "vectors.py", "list": "vectors.py", "wide": "wide.py", "text": "text.py", "grams": "text.py"}
+WORDS = {"fixed": "lists of fixed size", "list": "lists", "wide": "64 columns", "text": "texts; words, pairs", "grams": "texts; words, pairs, character n-grams"}
 BATCH = 500
 
 

@@ -90,7 +90,7 @@ def ids(start: int, n: int) -> pa.Array:
     return pa.array([f"row-{number:07d}" for number in range(start, start + n)])
 
 
-KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts}
+KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts, "grams": texts}
 
 
 def split(folder: Path, source: str) -> None:

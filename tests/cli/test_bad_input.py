@@ -1,4 +1,4 @@
-"""A pool that cannot be used stops the command: what is wrong, in which file, row and column, and nothing written."""
+"""A pool that cannot be used stops the command, which says what is wrong in which row, and writes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong in alcli.yaml or in --set is named with its line and the nearest right word, first of all."""
+"""What is wrong in alcli.yaml or in --set is named first of all, with its line and the nearest right word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands out of order, files changed by hand, places that cannot be written: one clear message, nothing written."""
+"""Commands out of order, files changed by hand, read-only places: one clear message, nothing written."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_files_that_may_not_be_read_are_named(at):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
-def test_init_into_a_read_only_directory_says_so(at, tmp_path):
+def test_init_into_a_read_only_directory_says_so(at):
     loop = at("new")
     loop.root.chmod(0o555)
     target = loop.root / "below"

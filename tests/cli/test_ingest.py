@@ -1,4 +1,4 @@
-"""Answers come in from files that people and tools wrote: none is lost, none counts twice, none is guessed."""
+"""Answers come in from files that people and tools wrote: none is lost, none counts twice."""
 
 from __future__ import annotations
 

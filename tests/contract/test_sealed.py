@@ -107,7 +107,8 @@ def test_a_label_of_a_sealed_row_is_refused_even_where_unrequested_ones_are_take
 def test_changed_content_under_a_sealed_id_stops_the_command(lab, split):
     sealed = sorted(lab.split(split))[0]
     rewrite_pool(
-        lab, lambda rows: [{**row, "text": "other words" if row["id"] == sealed else row["text"]} for row in rows]
+        lab,
+        lambda rows: [{**row, "text": "other words" if row["id"] == sealed else row["text"]} for row in rows],
     )
     commands = ["score"] if split == "reserve" else ["train", "score"]
     if split == "reserve":
@@ -230,9 +231,12 @@ def test_an_edited_manifest_is_named(lab, damage, command):
     path = lab.root / "rounds/001/round.json"
     text = path.read_text()
     path.write_text(
-        {"cut off": text[: len(text) // 2], "no json": "x", "a list": "[]", "no steps": '{"format_version": 1}'}[
-            damage
-        ]
+        {
+            "cut off": text[: len(text) // 2],
+            "no json": "x",
+            "a list": "[]",
+            "no steps": '{"format_version": 1}',
+        }[damage]
     )
     error = lab.fails(command)
     assert "rounds/001/round.json" in error
@@ -257,7 +261,15 @@ def test_every_entry_of_a_manifest_names_what_it_read_and_wrote(lab):
         assert document["format_version"] == 1
         for name, entry in document["steps"].items():
             assert entry["step"] == name
-            assert {"set", "config", "random_state", "inputs", "outputs", "counts", "versions"} <= entry.keys()
+            assert {
+                "set",
+                "config",
+                "random_state",
+                "inputs",
+                "outputs",
+                "counts",
+                "versions",
+            } <= entry.keys()
             for path, file in {**entry["inputs"], **entry["outputs"]}.items():
                 assert not path.startswith("/"), path
                 assert len(file["sha256"]) == 64
