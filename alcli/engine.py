@@ -146,6 +146,26 @@ class Trained:
         return found
 
 
+def fit_model(
+    name: str, model: Any, rows: Any, y: NDArray[np.int64], n_classes: int, rng: np.random.Generator
+) -> None:
+    """Fit a model; what it cannot learn from becomes a clear error.
+
+    Raises:
+        ConfigError: the model refuses such features.
+    """
+    try:
+        model.fit(rows, y, n_classes, rng)
+    except ValueError as error:
+        raise ConfigError(f"the model {name!r} cannot be trained: {error}") from error
+
+
+def stratified_bootstrap(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Positions of a sample with replacement that keeps the number of rows of every class."""
+    by_class = [np.flatnonzero(y == label) for label in np.unique(y)]
+    return np.concatenate([rng.choice(rows, len(rows)) for rows in by_class])
+
+
 class Batch:
     """Takes rows in the order in which they are wanted, and keeps those that are distinct.
 

@@ -70,8 +70,9 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         intake.counts["retracted"] = tombstones.num_rows
         new_rows = pa.concat_tables([new_rows, tombstones.select(LEDGER_SCHEMA.names)])
         intake.ledger = _with(intake.ledger, tombstones)
-    first = not any("ingest" in earlier.steps for earlier in project.rounds)
-    changed = bool(new_rows.num_rows) or options.rebuild or first or not (project.root / LABELS).exists()
+    recorded = any("ingest" in earlier.steps for earlier in project.rounds)
+    stands = recorded and (project.root / LABELS).exists()
+    changed = bool(new_rows.num_rows) or options.rebuild or (bool(ledger.num_rows) and not stands)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     counts = _counts(intake, resolution, asked, splits)
     rejected = _list_rejected(intake, options)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from alcli.engine import Batch, Trained
 from alcli.errors import ConfigError, IntegrityError, StateError
 from alcli.loop import Result, plural
-from alcli.models import read_model
+from alcli.loop._picking import Picking
 from alcli.project import Project, Round, Step
-from alcli.project.columns import take
 from alcli.project.model_folder import model_folder
-from alcli.project.pool import Members, Pool, Rows
+from alcli.project.pool import Pool
 from alcli.project.query_file import stage_query
-from alcli.project.scores import KeyOf, Ranked, Scores
 from alcli.project.selection import (
     QUERY,
     SELECTION,
@@ -32,14 +27,9 @@ from alcli.project.selection import (
     stage_selection,
 )
 from alcli.project.standing import Standing
-from alcli.registry import FEATURES, FORMATS, MODELS, STRATEGIES, split_spec
-from alcli.strategies import Candidates, Labeled, Strategy
-from alcli.tables.hashing import Hashes, salted
+from alcli.registry import FORMATS, split_spec
 
 READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
-_STEP = 3
-_WINDOW = 4
-_WIDEST = 1 << 16
 
 
 def query(project: Project, more: int = 0) -> Result:
@@ -56,7 +46,7 @@ def query(project: Project, more: int = 0) -> Result:
     score = _scored_step(project, round_)
     _refuse_later_parts(project)
     standing = Standing.read(project)
-    picking = _Picking(project, round_, standing)
+    picking = Picking(project, round_, standing)
     size = more or project.config.query.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
@@ -216,7 +206,7 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         counts=step.counts,
         files=missing,
         summary=[
-            f"Up to date: the batch stands in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}{state}.",
+            f"Up to date: the batch is in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}{state}.",
             "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",
         ],
     )
@@ -227,7 +217,7 @@ def _more_command(round_: Round, size: int) -> str:
     return f"query --more {size} in {round_.folder}"
 
 
-def _add(project: Project, done: Step, picking: _Picking, choices: list[Choice], size: int) -> Result:
+def _add(project: Project, done: Step, picking: Picking, choices: list[Choice], size: int) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
     started, round_ = datetime.now(UTC), picking.round
     folder = round_.folder
@@ -286,130 +276,3 @@ def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[st
                 rows = batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pydict()
                 found.update(zip(rows["id"], rows["prediction"], strict=True))
     return [found.get(id_, "") for id_ in ids]
-
-
-class _Picking:
-    """Chooses a batch: first the random share, then the strategy's rows, all distinct."""
-
-    def __init__(self, project: Project, round_: Round, standing: Standing) -> None:
-        self.config = project.config
-        self.round = round_
-        self.scores = project.root / round_.folder / "scores"
-        self.pool = Pool(project)
-        self.pool.check_columns()
-        self.strategy: Strategy = STRATEGIES.build(self.config.query.strategy)
-        self.strategy_name = split_spec(self.config.query.strategy)[0]
-        self.trained = Trained.of(read_model(model_folder(project, round_)), FEATURES, MODELS)
-        self.standing = standing
-        self.closed = set(standing.closed)
-        self.n_candidates = 0
-        self.batch = Batch(self.config.query.max_similarity)
-        self.unknown = set(self.closed)
-
-    def choose(self, size: int) -> list[Choice]:
-        """`size` rows, fewer only where the distinct candidates run out."""
-        n_explore = round(size * self.config.query.explore)
-        explored = self._pick(n_explore, self._at_random)
-        self.closed |= {choice.id for choice in explored}
-        by_strategy = self._by_score if self.strategy.kind == "score" else self._as_a_set
-        return [*self._pick(size - n_explore, by_strategy), *explored]
-
-    def warnings(self, size: int, found: int) -> list[str]:
-        """Why there are fewer rows than were asked for."""
-        if found == size:
-            return []
-        passed = f"{self.batch.copies:,} copies, {self.batch.near:,} too similar by query.max_similarity"
-        return [f"only {found:,} of {size:,} rows: no more distinct candidates ({passed})"]
-
-    def _pick(self, size: int, look: Callable[[int, int], tuple[list[Choice], Ranked]]) -> list[Choice]:
-        """Choices from the top of a ranking, looking further down it while copies leave too few."""
-        chosen: list[Choice] = []
-        width = _WINDOW * size
-        while len(chosen) < size:
-            found, ranked = look(width, size - len(chosen))
-            self.n_candidates = max(self.n_candidates, ranked.n_candidates)
-            chosen += found
-            if len(ranked) == ranked.n_candidates:
-                break
-            self.closed |= set(ranked.ids.to_pylist())  # each is chosen now, or a copy, or too near
-            width = min(4 * width, max(width, _WIDEST))
-        return chosen
-
-    def _at_random(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
-        ranked = self._top(width, lambda hashes: salted(self._keys(hashes), "explore"), by_score=False)
-        rows = self._rows(ranked)
-        kept = self.batch.accept(rows.content(), self._units(rows), size)
-        return [Choice(id_, "random_sampling", "explore") for id_ in take(rows.ids, kept).to_pylist()], ranked
-
-    def _by_score(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
-        ranked = self._top(width, self._keys, by_score=True)
-        rows = self._rows(ranked)
-        kept = self.batch.accept(rows.content(), self._units(rows), size)
-        ids, score = take(rows.ids, kept).to_pylist(), ranked.score[kept].tolist()
-        choices = [
-            Choice(id_, self.strategy_name, "strategy", value) for id_, value in zip(ids, score, strict=True)
-        ]
-        return choices, ranked
-
-    def _as_a_set(self, width: int, size: int) -> tuple[list[Choice], Ranked]:
-        """The strategy chooses among distinct rows of a random shortlist, again while too few are apart."""
-        width = max(width, self.config.query.shortlist or 10 * size)
-        ranked = self._top(width, self._keys, by_score=False)
-        rows = self._rows(ranked)
-        rows = rows.take(np.argsort(self._keys(rows.id_hash), kind="stable"))
-        rng = np.random.default_rng([self.config.random_state, self.round.number, _STEP])
-        chosen: list[Choice] = []
-        while len(chosen) < size and len(rows):
-            rows = rows.take(self.batch.distinct(rows.content()))
-            wanted = self._selected(rows, size - len(chosen), rng)
-            picked = rows.take(wanted)
-            kept = self.batch.accept(picked.content(), self._units(picked), size - len(chosen))
-            chosen += [
-                Choice(id_, self.strategy_name, "strategy") for id_ in take(picked.ids, kept).to_pylist()
-            ]
-            if not len(wanted):
-                break
-            rows = rows.take(np.setdiff1d(np.arange(len(rows)), wanted))
-        return chosen, ranked
-
-    def _selected(self, rows: Rows, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """The strategy's choice among some rows, which come by rising key."""
-        evidence = self.trained.evidence(rows.features, self.strategy.needs)
-        candidates = Candidates(key=self._keys(rows.id_hash), labeled=self._labeled(), **evidence)
-        return self.strategy.select(candidates, size, rng)
-
-    def _top(self, width: int, key_of: KeyOf, *, by_score: bool) -> Ranked:
-        closed = Members(pa.array(sorted(self.closed), pa.string()))
-        return Scores(self.scores, closed).top(width, key_of, by_score=by_score)
-
-    def _keys(self, hashes: Hashes) -> Hashes:
-        return salted(hashes, self.config.random_state, self.round.number)
-
-    def _rows(self, ranked: Ranked) -> Rows:
-        """The ranked rows' features, in the order of their ranks.
-
-        The first look finds those of closed rows too, which the batch must know: a pass over the pool less.
-        """
-        ids = ranked.ids.to_pylist()
-        rows = self.pool.take({*ids, *self.unknown}, self.config.features)
-        at = {id_: n for n, id_ in enumerate(rows.ids.to_pylist())}
-        if self.unknown:
-            known = rows.take(np.array(sorted(at[id_] for id_ in self.unknown & at.keys()), dtype=np.int64))
-            self.batch.know(known.content(), self._units(known))
-            self.unknown = set()
-        return rows.take(np.array([at[id_] for id_ in ids], dtype=np.int64))
-
-    def _units(self, rows: Rows) -> Any | None:
-        if self.config.query.max_similarity is None:
-            return None
-        return self.trained.space.similar(rows.features)
-
-    def _labeled(self) -> Labeled | None:
-        """The training rows, where the strategy looks at them."""
-        if "labeled" not in self.strategy.needs:
-            return None
-        number = {name: n for n, name in enumerate(self.trained.classes)}
-        label_of = {id_: label for id_, label in self.standing.labels.items() if label in number}
-        rows = self.pool.take(label_of, self.config.features)
-        y = np.array([number[label_of[id_]] for id_ in rows.ids.to_pylist()], dtype=np.int64)
-        return Labeled(self.trained.space.transform(rows.features), y)

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alcli.config import Config
-from alcli.engine import FeatureSpace, Trained
-from alcli.errors import ConfigError, DataError, IntegrityError, StateError
+from alcli.engine import FeatureSpace, Trained, fit_model, stratified_bootstrap
+from alcli.errors import DataError, IntegrityError, StateError
 from alcli.loop import Result, judge, plural
 from alcli.metrics import Estimate, Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
@@ -360,26 +360,6 @@ class _Training:
         sealed = drawn["validation"] + drawn["reserve"] + drawn["held_out"]
         answered = sum(answers[name] for name in ("labeled", "skipped", "unsure", "disputed"))
         return max(0, self.n_pool - sealed - answered)
-
-
-def fit_model(
-    name: str, model: Any, rows: Any, y: NDArray[np.int64], n_classes: int, rng: np.random.Generator
-) -> None:
-    """Fit a model; what it cannot learn from becomes a clear error.
-
-    Raises:
-        ConfigError: the model refuses such features.
-    """
-    try:
-        model.fit(rows, y, n_classes, rng)
-    except ValueError as error:
-        raise ConfigError(f"the model {name!r} cannot be trained: {error}") from error
-
-
-def stratified_bootstrap(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Positions of a sample with replacement that keeps the number of rows of every class."""
-    by_class = [np.flatnonzero(y == label) for label in np.unique(y)]
-    return np.concatenate([rng.choice(rows, len(rows)) for rows in by_class])
 
 
 def _classes(config: Config, labels: pa.Table) -> tuple[str, ...]:

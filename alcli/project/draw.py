@@ -14,8 +14,8 @@ from alcli.config import Config
 from alcli.project.brought import Aside, Brought
 from alcli.project.pool import Pool, Rows, concat_rows, group_hashes, isin_sorted
 from alcli.project.sample import lowest
-from alcli.project.strata import Allocator, Strata
 from alcli.project.sizes import Sizes
+from alcli.project.strata import Allocator, Strata
 from alcli.tables.hashing import Hashes
 
 Positions = NDArray[np.int64]

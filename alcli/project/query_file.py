@@ -29,14 +29,16 @@ def stage_query(
 ) -> dict[str, File]:
     """Stage a file for annotators: ids, the shown columns, `extra` ones, and an empty label column."""
     pool, labels = Pool(project), project.config.labels
+    own = {labels.id: ids, labels.label: [""] * len(ids)}
+    shown = _shown(pool, ids) if pool.shown else {}
+    writer.write(change.path(target), {labels.id: ids, **shown, **(extra or {}), **own})
+    return {target: change.file(target, len(ids))}
+
+
+def _shown(pool: Pool, ids: Sequence[str]) -> Cells:
+    """The shown columns of rows, in their order."""
     rows = pool.take(ids, shown=pool.shown)
     at = {id_: n for n, id_ in enumerate(rows.ids.to_pylist())}
     order = [at.get(id_) for id_ in ids]
-    cells: dict[str, Sequence[str]] = {labels.id: ids}
-    for name, column in rows.shown.items():
-        values = column.to_pylist()
-        cells.setdefault(name, ["" if n is None else values[n] for n in order])
-    cells.update(extra or {})
-    cells[labels.label] = [""] * len(ids)
-    writer.write(change.path(target), cells)
-    return {target: change.file(target, len(ids))}
+    values = {name: column.to_pylist() for name, column in rows.shown.items()}
+    return {name: ["" if n is None else cells[n] for n in order] for name, cells in values.items()}

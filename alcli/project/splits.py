@@ -36,12 +36,13 @@ class Splits:
     @classmethod
     def read_with_groups(cls, project: Project, pool: Pool) -> Splits:
         """The same, with the sealed rows' groups where they were drawn by group; rows are to show theirs."""
-        splits = cls.read(project)
+        table = pq.read_table(project.root / SPLITS, schema=SCHEMA)
+        splits = cls(table)
         group_by = project.rounds[0].steps["seed"].more["group_by"]
         if group_by is None:
             return splits
         sealed = pool.take(splits.ids(VALIDATION, RESERVE).to_pylist(), shown=[group_by])
-        return cls(splits._table, group_by, np.unique(group_hashes(sealed, group_by)))
+        return cls(table, group_by, np.unique(group_hashes(sealed, group_by)))
 
     @property
     def shown(self) -> tuple[str, ...]:

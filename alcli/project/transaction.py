@@ -71,7 +71,7 @@ class Transaction:
 
 
 def _finish(root: Path, staged: Path, journal: Path) -> str:
-    """Carry out a journal and tell whose it was; doing it twice, or half and then whole, comes to the same."""
+    """Carry out a journal and tell whose it was; twice, or half and then whole, comes to the same."""
     steps = json.loads(journal.read_text())
     for target in steps["remove"]:
         _delete(root / target)

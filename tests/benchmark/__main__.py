@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmark import labels, million, startup, text
+from tests.benchmark.measure import say
 
 BENCHMARKS = {
     "startup": startup.benchmark,
@@ -32,8 +33,8 @@ def main() -> None:
     unknown = sorted(set(options.names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"no such benchmark: {unknown[0]}; there are {', '.join(BENCHMARKS)}")
-    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()},", end=" ")
-    print(", ".join(f"{library} {version(library)}" for library in LIBRARIES))
+    versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in LIBRARIES)]
+    say(f"{datetime.now(UTC):%Y-%m-%d}, {', '.join(versions)}")
     with tempfile.TemporaryDirectory(prefix="alcli-benchmark-") as temporary:
         options.scratch = (options.scratch or Path(temporary)).resolve()
         options.scratch.mkdir(parents=True, exist_ok=True)

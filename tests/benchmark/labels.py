@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import mean
 
-from tests.benchmark.measure import alcli, run, show
+from tests.benchmark.measure import alcli, make_pool, say, show
 
 SETS = ("trec6", "sms_spam")
 STRATEGIES = ("random_sampling", "margin")
@@ -37,23 +36,19 @@ def benchmark(options: Namespace) -> None:
     files = {name: options.data / f"{name}.parquet" for name in SETS} if options.data else {}
     missing = [str(path) for path in files.values() if not path.exists()]
     if missing or not files:
-        print(f"\nlabels: left out, {missing[0] + ' is missing' if missing else 'it needs --data FOLDER'}")
+        say(f"\nlabels: left out, {missing[0] + ' is missing' if missing else 'it needs --data FOLDER'}")
         return
     for name, path in files.items():
         folder = options.scratch / name
         folder.mkdir(exist_ok=True)
-        run([sys.executable, "-m", "tests.benchmark.pools", "split", folder, path], Path(__file__).parents[2])
-    loops = [Loop(*key) for key in _product(SETS, STRATEGIES, range(REPEATS))]
+        make_pool("split", folder, path)
+    loops = [Loop(*key) for key in product(SETS, STRATEGIES, range(REPEATS))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         curves = dict(zip(loops, pool.map(lambda loop: walk(loop, options.scratch), loops), strict=True))
     (options.scratch / "labels.json").write_text(
         json.dumps([[loop.data, loop.strategy, loop.repeat, curve] for loop, curve in curves.items()])
     )
     report(curves)
-
-
-def _product(sets: tuple[str, ...], strategies: tuple[str, ...], repeats: range) -> list[tuple[str, str, int]]:
-    return [(data, strategy, repeat) for data in sets for strategy in strategies for repeat in repeats]
 
 
 def walk(loop: Loop, scratch: Path) -> Curve:
@@ -121,7 +116,7 @@ def average(curves: list[Curve]) -> Curve:
 
 
 def reach(curve: Curve, target: float) -> float:
-    """Labels at which a curve first reaches the target, on the line between two rounds; 1,700 if it never does."""
+    """Labels at which a curve first reaches the target, on the line between two rounds; 1,700 if never."""
     if curve[0][1] >= target:
         return curve[0][0]
     for (before, low), (after, high) in pairwise(curve):

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 ALCLI = Path(sys.executable).parent / "alcli"
-SAMPLE = Path(__file__).parents[2] / "sample_data"
+ROOT = Path(__file__).parents[2]
 KIB = 1024
 
 
@@ -57,6 +57,11 @@ def alcli(folder: Path, *arguments: str | Path) -> Cost:
     return run([ALCLI, *arguments], folder)
 
 
+def make_pool(kind: str, folder: Path, size: int | Path) -> Cost:
+    """Run `tests.benchmark.pools`."""
+    return run([sys.executable, "-m", "tests.benchmark.pools", kind, folder, str(size)], ROOT)
+
+
 def side_by_side(runs: int, contenders: dict[str, Callable[[], Cost]]) -> dict[str, Cost]:
     """The median cost of each contender; they take turns, so that a busy neighbour disturbs all alike."""
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
@@ -73,8 +78,12 @@ def middle(costs: Sequence[Cost]) -> Cost:
 
 def show(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table in Markdown."""
-    print(f"\n{title}\n")
-    print(f"| {' | '.join(header)} |")
-    print(f"|{'|'.join('---' for _ in header)}|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
+    say(f"\n{title}\n")
+    for row in (header, ["---"] * len(header), *rows):
+        say(f"| {' | '.join(row)} |")
+
+
+def say(line: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

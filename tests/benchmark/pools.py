@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 GROUP = 1 << 16
 WIDTH = 64
 CLASSES = 10
-from tests.benchmark.measure import SAMPLE
+SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
 def mixture(rows: int) -> Iterator[tuple[pa.Array, np.ndarray, np.ndarray]]:
@@ -59,7 +59,7 @@ def vectors(columns: Callable[[np.ndarray], dict[str, pa.Array]]) -> Callable[[i
 
 
 def texts(rows: int) -> Iterator[tuple[pa.Table, pa.Array]]:
-    """Texts of 50 to 200 characters: pieces of two or three definitions of one topic of the sample, joined."""
+    """Texts of 50 to 200 characters: pieces of the definitions of one topic of the sample, joined."""
     pool = pq.read_table(SAMPLE / "pool.parquet", columns=["id", "text"]).to_pylist()
     oracle = pc_csv.read_csv(SAMPLE / "oracle.csv").to_pylist()
     topic_of = {str(row["id"]): row["label"] for row in oracle}
@@ -90,7 +90,7 @@ def ids(start: int, n: int) -> pa.Array:
     return pa.array([f"row-{number:07d}" for number in range(start, start + n)])
 
 
-KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts, "grams": texts}
+KINDS = {"fixed": vectors(fixed), "list": vectors(lists), "wide": vectors(wide), "text": texts}
 
 
 def split(folder: Path, source: str) -> None:
@@ -100,23 +100,26 @@ def split(folder: Path, source: str) -> None:
     pc_csv.write_csv(table.select(["id", "label"]), folder / "oracle.csv")
 
 
-def main(kind: str, folder: str, rows: str) -> None:
+def make(folder: Path, kind: str, rows: int) -> None:
     """Write a pool and the labels of its rows."""
-    pool, oracle = Path(folder) / "pool.parquet", Path(folder) / "oracle.csv"
-    if kind == "split":
-        return split(Path(folder), rows)
     writer = None
-    with oracle.open("w", encoding="utf-8") as answers:
+    with (folder / "oracle.csv").open("w", encoding="utf-8") as answers:
         answers.write("id,label\n")
-        for table, label in KINDS[kind](int(rows)):
-            writer = writer or pq.ParquetWriter(pool, table.schema)
+        for table, label in KINDS[kind](rows):
+            writer = writer or pq.ParquetWriter(folder / "pool.parquet", table.schema)
             writer.write_table(table, row_group_size=GROUP)
-            answers.writelines(
-                f"{row},{answer}\n"
-                for row, answer in zip(table["id"].to_pylist(), label.to_pylist(), strict=True)
-            )
+            pairs = zip(table["id"].to_pylist(), label.to_pylist(), strict=True)
+            answers.writelines(f"{row},{answer}\n" for row, answer in pairs)
     if writer is not None:
         writer.close()
+
+
+def main(kind: str, folder: str, size: str) -> None:
+    """Make a pool of `size` rows, or split the labeled file `size`."""
+    if kind == "split":
+        split(Path(folder), size)
+    else:
+        make(Path(folder), kind, int(size))
 
 
 if __name__ == "__main__":

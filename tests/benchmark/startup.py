@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from tests.benchmark.measure import SAMPLE, alcli, run, show, side_by_side
+from tests.benchmark.measure import ROOT, alcli, run, show, side_by_side
 
 BARE = '''
 import typer
@@ -34,7 +34,7 @@ def benchmark(options: Namespace) -> None:
     bare, project = options.scratch / "bare.py", options.scratch / "startup"
     bare.write_text(BARE)
     if not (project / "splits.parquet").exists():
-        alcli(options.scratch, "init", project, "--pool", SAMPLE / "pool.parquet")
+        alcli(options.scratch, "init", project, "--pool", ROOT / "sample_data" / "pool.parquet")
         alcli(project, "seed")
     found = side_by_side(
         5 * options.runs,
