@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ _WORDS = {
     "sky": "cloud wing star breeze thunder height flight moon ray gust dawn comet",
     "stone": "quartz cliff pebble granite ore quarry slate crystal cave marble ridge flint",
 }
-_COMMON = "the a of with near under over every small large old new grey white long short found seen".split()
+_COMMON = "the a of with near under over every small large old new grey white long found".split()
 _OUTSIDE_THE_CONTRACT = {".alcli", "round.log.jsonl"}
 
 
@@ -75,7 +76,7 @@ class Data:
         """Several files of unequal size, in small row groups."""
         path.mkdir(parents=True)
         edges = [0, *cuts, self.table.num_rows]
-        for n, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for n, (start, end) in enumerate(pairwise(edges)):
             pq.write_table(self.table.slice(start, end - start), path / f"{9 - n}.parquet", row_group_size=17)
         return path
 
@@ -212,13 +213,14 @@ class Lab:
         return contents(self.root)
 
     def stamps(self) -> dict[str, tuple[str, int]]:
-        """sha256 of the bytes, and the time of change, of every file of the contract."""
+        """sha256 of the bytes, and the time of change, of every file outside `.alcli`."""
         return {
             str(path.relative_to(self.root)): (
                 hashlib.sha256(path.read_bytes()).hexdigest(),
                 path.stat().st_mtime_ns,
             )
-            for path in _files(self.root)
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file() and ".alcli" not in path.parts
         }
 
 

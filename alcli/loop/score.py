@@ -16,12 +16,12 @@ from alcli.engine import Trained
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Progress, Result, plural, silent
 from alcli.models import read_model
-from alcli.project import SPLITS, File, Project, Round, Step
+from alcli.project import SPLITS, Project, Round, Step
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool, Rows
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES, split_spec
-from alcli.strategies import Candidates
+from alcli.strategies import Candidates, Strategy
 
 READS = ("id", "features", "query.strategy", "random_state")
 PART_ROWS = 1 << 20
@@ -58,15 +58,8 @@ def score(project: Project, progress: Progress = silent) -> Result:
     if queried and done is not None and not done.same_work(step):
         project.check(done)
     pool.check_columns()
-    strategy = STRATEGIES.build(config.query.strategy)
-    trained = load(project, folder)
-    if "votes" in strategy.needs and not trained.members:
-        name = split_spec(config.query.strategy)[0]
-        raise StateError(
-            f"the strategy {name!r} needs a committee's votes, and this round's model has no committee",
-            where=f"{round_.folder}/model",
-            hint="run `alcli train` again with this strategy",
-        )
+    strategy: Strategy = STRATEGIES.build(config.query.strategy)
+    trained = _trained_for(strategy, project, folder)
     scoring = _Scoring(project, pool, trained, strategy, round_.number, progress)
     target = f"{round_.folder}/scores"
     with project.change() as change:
@@ -74,11 +67,8 @@ def score(project: Project, progress: Progress = silent) -> Result:
             parts = scoring.write(change.folder(target))
         outputs = {f"{target}/{name}": change.file(f"{target}/{name}", rows) for name, rows in parts.items()}
         counts = {"scored": sum(parts.values()), "sealed": scoring.n_sealed}
-        inputs = {**step.inputs, "pool": File(pool.file.sha256, scoring.n_rows)}
         more = {"strategy": config.value("query.strategy"), "classes": list(trained.classes)}
-        finished = Step(
-            step.name, step.settings, step.config, step.random_state, inputs, outputs, counts, more
-        )
+        finished = step.counting("pool", scoring.n_rows).finished(outputs, counts, **more)
         # scores that were lost come out the same again: a batch chosen from them stands
         changed = round_.replacing(finished) if queried else round_.with_step(finished)
         change.record(changed)
@@ -93,14 +83,26 @@ def score(project: Project, progress: Progress = silent) -> Result:
     )
 
 
-def load(project: Project, folder: Path) -> Trained:
-    """A round's model, its files checked."""
+def _trained_for(strategy: Strategy, project: Project, folder: Path) -> Trained:
+    """A round's model, its files checked, with the committee that the strategy may need.
+
+    Raises:
+        ConfigError: other features than it was trained on.
+        StateError: a committee is needed, and was not trained.
+    """
     stored = read_model(folder)
     if stored.kinds != project.config.features.by_kind:
         raise ConfigError(
             "the features are not those that the model was trained on",
             where=project.source.where("features"),
             hint="run `alcli train` again",
+        )
+    if "votes" in strategy.needs and not stored.members:
+        name = split_spec(project.config.query.strategy)[0]
+        raise StateError(
+            f"the strategy {name!r} needs a committee's votes, and this round's model has no committee",
+            where=f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}",
+            hint="run `alcli train` again with this strategy",
         )
     return Trained.of(stored, FEATURES, MODELS)
 

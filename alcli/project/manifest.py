@@ -80,6 +80,10 @@ class Step:
         """This step with what it wrote."""
         return replace(self, outputs=outputs, counts=counts, more={**self.more, **more})
 
+    def counting(self, name: str, rows: int) -> Step:
+        """This step with the number of rows of an input, which only the work itself told."""
+        return replace(self, inputs={**self.inputs, name: replace(self.inputs[name], rows=rows)})
+
     def same_work(self, other: Step) -> bool:
         """Whether both read the same inputs with the same settings."""
         return (self.config, self.random_state, _digests(self.inputs)) == (

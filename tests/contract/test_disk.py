@@ -1,4 +1,4 @@
-"""A full disk, a file that may grow no further, a directory that may not be written: clear words, nothing half done."""
+"""A full disk, a file that may not grow, a read-only directory: clear words, and nothing half done."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_copy_of_a_sealed_row_is_held_out_with_it(lab):
 
 def test_a_renamed_copy_of_a_sealed_row_is_never_scored(lab):
     text = dict(zip(*(lab.data.table[name].to_pylist() for name in ("id", "text")), strict=True))
-    validation, reserve = sorted(lab.split("validation"))[0], sorted(lab.split("reserve"))[0]
+    validation, reserve = min(lab.split("validation")), min(lab.split("reserve"))
     new = [
         {"id": "new-1", "text": text[validation]},
         {"id": "new-2", "text": text[reserve]},
@@ -82,7 +82,7 @@ def test_a_renamed_copy_of_a_sealed_row_is_never_scored(lab):
 @pytest.mark.parametrize("split", ["validation", "reserve"])
 def test_a_label_of_a_renamed_copy_of_a_sealed_row_is_never_trained_on(lab, split):
     text = dict(zip(*(lab.data.table[name].to_pylist() for name in ("id", "text")), strict=True))
-    sealed = sorted(lab.split(split))[0]
+    sealed = min(lab.split(split))
     rewrite_pool(lab, lambda rows: [*rows, {"id": "new-1", "text": text[sealed]}])
     answers = lab.labels(["new-1"], "leak.csv", "sea")
     refused = "ingest"
@@ -97,7 +97,7 @@ def test_a_label_of_a_renamed_copy_of_a_sealed_row_is_never_trained_on(lab, spli
 
 @pytest.mark.parametrize("split", ["reserve", "held_out"])
 def test_a_label_of_a_sealed_row_is_refused_even_where_unrequested_ones_are_taken(lab, split):
-    sealed = sorted(lab.split(split))[0]
+    sealed = min(lab.split(split))
     error = lab.fails("ingest", lab.labels([sealed], "leak.csv"), "--unrequested", "accept")
     assert "leak.csv, row 2" in error
     assert f"sealed ({split})" in error
@@ -105,7 +105,7 @@ def test_a_label_of_a_sealed_row_is_refused_even_where_unrequested_ones_are_take
 
 @pytest.mark.parametrize("split", ["validation", "reserve"])
 def test_changed_content_under_a_sealed_id_stops_the_command(lab, split):
-    sealed = sorted(lab.split(split))[0]
+    sealed = min(lab.split(split))
     rewrite_pool(
         lab,
         lambda rows: [{**row, "text": "other words" if row["id"] == sealed else row["text"]} for row in rows],

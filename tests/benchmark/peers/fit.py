@@ -16,15 +16,15 @@ def main(kind, project, pool, model):
     df = pd.read_parquet(pool).set_index("id").loc[labels["id"]]
     classifier = LogisticRegression(max_iter=1000)
     if kind == "vectors":
-        X = np.stack(df["vector"])
+        rows = np.stack(df["vector"])
     elif kind == "wide":
-        X = df.to_numpy()
+        rows = df.to_numpy()
     else:
         words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
         grams = TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(2, 3), min_df=2)
         classifier = make_pipeline(make_union(words, grams) if kind == "grams" else words, classifier)
-        X = df["text"]
-    joblib.dump(classifier.fit(X, labels["label"]), model)
+        rows = df["text"]
+    joblib.dump(classifier.fit(rows, labels["label"]), model)
 
 
 if __name__ == "__main__":
