@@ -199,6 +199,16 @@ def errors_end_the_command(common: Common) -> Iterator[None]:
         from alcli.tables.atomic import file_error
 
         fail(file_error(error), common)
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        if common.verbose:
+            raise
+        words = f"{type(error).__name__}: {error}"
+        fail(
+            AlcliError(f"this is a bug in alcli: {words}", hint="please report it, with what -v shows"),
+            common,
+        )
 
 
 def fail(error: AlcliError, common: Common) -> None:

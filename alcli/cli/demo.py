@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
         directory: Annotated[
             Path | None,
             typer.Argument(
-                metavar="[DIR]", help="The project directory.  [default: alcli-demo]", show_default=False
+                metavar="DIR", help="The project directory.  [default: alcli-demo]", show_default=False
             ),
         ] = None,
         step: Annotated[

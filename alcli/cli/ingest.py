@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     )
     def ingest(
         common: Common,
-        files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Label files.")] = None,
+        files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Label files.")] = None,
         format_: Annotated[
             str | None, typer.Option("--format", help="Their format, where the ending does not tell.")
         ] = None,

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         common: Common,
         pool: Annotated[str, typer.Option(help="The pool: a Parquet or CSV file, a folder or a glob.")],
         directory: Annotated[
-            Path | None, typer.Argument(metavar="[DIR]", help="The project directory.", show_default=False)
+            Path | None, typer.Argument(metavar="DIR", help="The project directory.", show_default=False)
         ] = None,
         id_: Annotated[str | None, typer.Option("--id", help="The id column; guessed if not named.")] = None,
         schema: Annotated[  # noqa: ARG001 - typer calls _print_schema
@@ -49,4 +49,6 @@ def register(app: typer.Typer) -> None:
         """Look at a pool and write a config that runs as it is."""
         from alcli.loop import init as step
 
-        return step.init(directory or common.project, pool, id_)
+        if common.config is not None:
+            raise typer.BadParameter("init writes DIR/alcli.yaml and reads no config", param_hint="--config")
+        return step.init(directory or common.project, pool, id_, common.settings)

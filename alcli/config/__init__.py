@@ -1,6 +1,16 @@
 """The config: `alcli.yaml` (and `--set`) as validated, frozen settings."""
 
-from alcli.config.loading import CONFIG_NAME, Source, load_config, parse_setting
+from alcli.config.loading import CONFIG_NAME, Source, check_config, load_config, parse_setting, put_setting
 from alcli.config.schema import Config, Features, LabelsSection
 
-__all__ = ["CONFIG_NAME", "Config", "Features", "LabelsSection", "Source", "load_config", "parse_setting"]
+__all__ = [
+    "CONFIG_NAME",
+    "Config",
+    "Features",
+    "LabelsSection",
+    "Source",
+    "check_config",
+    "load_config",
+    "parse_setting",
+    "put_setting",
+]

@@ -48,7 +48,7 @@ def load_config(path: Path, settings: Iterable[str] = ()) -> tuple[Config, Sourc
     source = Source(path, lines)
     for setting in settings:
         key, value = parse_setting(setting)
-        _put(tree, key, value)
+        put_setting(tree, key, value)
         source.overridden.add(key)
     return _validated(tree, source), source
 
@@ -156,7 +156,8 @@ def _scalar(node: Any) -> Any:
     return text  # dates and the like stay what the user typed
 
 
-def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+def put_setting(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at a dotted key; a plain `strategy: name` becomes a mapping where a parameter joins it."""
     *sections, last = key.split(".")
     node = tree
     for section in sections:
@@ -168,6 +169,17 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
         node[section] = below
         node = below
     node[last] = value
+
+
+def check_config(tree: dict[str, Any]) -> Config:
+    """A config from `--set` values alone.
+
+    Raises:
+        ConfigError: a wrong key or value.
+    """
+    source = Source()
+    source.overridden.update(tree)
+    return _validated(tree, source)
 
 
 def _validated(tree: dict[str, Any], source: Source) -> Config:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alcli.config import CONFIG_NAME, Config, Source, load_config
+from alcli.config import (
+    CONFIG_NAME,
+    Config,
+    Source,
+    check_config,
+    load_config,
+    parse_setting,
+    put_setting,
+)
 from alcli.errors import DataError, StateError
 from alcli.loop import Result, plural
 from alcli.project import Project
 from alcli.project.guess import Guess, guess, listed, quoted
-from alcli.project.sizes import fit_sizes
+from alcli.project.sizes import Sizes, fit_sizes
 from alcli.tables.atomic import atomic_write, file_errors
 from alcli.tables.source import TableFiles
 
 
-def init(folder: Path, pool: str, id_name: str | None = None) -> Result:
+def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence[str] = ()) -> Result:
     """Write `alcli.yaml` into a folder, which is made where it is missing.
 
     Args:
         folder: the project directory to be.
         pool: the pool as the user named it, relative to where they stand.
         id_name: the id column; None: guessed.
+        settings: `key=value` that the config is to say.
 
     Raises:
         DataError: a pool without rows, ids or features.
@@ -34,6 +45,7 @@ def init(folder: Path, pool: str, id_name: str | None = None) -> Result:
         return _existing(target, location)
     files = TableFiles(pool, Path())
     found = guess(files, id_name)
+    told = _told(settings, found)
     if not found.features:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise DataError(
@@ -49,9 +61,7 @@ def init(folder: Path, pool: str, id_name: str | None = None) -> Result:
         for file, count in zip(files.files, counts, strict=True)
     )
     sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
-    text = _yaml(
-        location, found, {"validation": sizes.validation, "reserve": sizes.reserve, "seed": sizes.seed}
-    )
+    text = _yaml(location, found, sizes, told)
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     atomic_write(target, text)
@@ -104,10 +114,25 @@ def _summary(found: Guess, n_rows: int, target: Path, folder: Path) -> list[str]
     ]
 
 
-def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
+def _told(settings: Sequence[str], found: Guess) -> dict[str, dict[str, Any]]:
+    """What the user's settings say of each section; what they say of features joins the guess."""
+    tree: dict[str, Any] = {}
+    for setting in settings:
+        put_setting(tree, *parse_setting(setting))
+    config = check_config(tree)
+    told = config.model_dump(mode="json", exclude_unset=True)
+    for kind, columns in told.pop("features", {}).items():
+        setattr(found, kind, columns)
+    return told
+
+
+def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any]) -> str:
     """The config as text: every section, each key's meaning beside it."""
-    features = [f"  {kind}: {listed(getattr(found, kind))}" for kind in ("text", "numeric", "categorical")
-                if getattr(found, kind)]  # fmt: skip
+    features = [
+        f"  {kind}: {listed(getattr(found, kind))}"
+        for kind in ("text", "numeric", "categorical")
+        if getattr(found, kind)
+    ]
     if found.embedding:
         features.append(f"  embedding: {quoted(found.embedding)}")
     if found.missing:
@@ -115,6 +140,13 @@ def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
     rest = [
         f"  # {line}" for line in _unset("features", skip={line.split(":")[0].strip() for line in features})
     ]
+    said: dict[str, dict[str, Any]] = {
+        "split": {"validation": sizes.validation, "reserve": sizes.reserve},
+        "seed": {"size": sizes.seed},
+        "model": {"name": "logistic_regression"},
+        "query": {"strategy": "margin", "batch_size": Config().query.batch_size},
+    }
+    sections = ("task", "split", "seed", "model", "query", "committee", "labels", "stop")
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
         "# Every key may be left out; behind a # stand the defaults. `alcli init --schema` is for editors.",
@@ -125,23 +157,20 @@ def _yaml(pool: str, found: Guess, sizes: dict[str, int]) -> str:
         f"features:  # {_section_help('features')}",
         *features,
         *rest,
-        *_section("task", {}),
-        *_section("split", {"validation": sizes["validation"], "reserve": sizes["reserve"]}),
-        *_section("seed", {"size": sizes["seed"]}),
-        *_section("model", {"name": "logistic_regression"}),
-        *_section("query", {"strategy": "margin", "batch_size": Config().query.batch_size}),
-        *_section("committee", {}),
-        *_section("labels", {}),
-        *_section("stop", {}),
+        *(line for name in sections for line in _section(name, said.get(name, {}) | told.get(name, {}))),
         "",
-        f"random_state: 0  # {_help('random_state')}",
+        f"random_state: {told.get('random_state', 0)}  # {_help('random_state')}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _section(name: str, values: dict[str, Any]) -> list[str]:
     """A section with some keys set, and the others as comments."""
-    lines = [f"  {key}: {value}  # {_help(f'{name}.{key}')}" for key, value in values.items()]
+    known = _field(name).annotation.model_fields
+    lines = [
+        f"  {key}: {_plain(value)}" + (f"  # {_help(f'{name}.{key}')}" if key in known else "")
+        for key, value in values.items()
+    ]
     lines += [f"  # {line}" for line in _unset(name, skip=set(values))]
     return ["", f"{name}:  # {_section_help(name)}", *lines]
 
@@ -161,9 +190,9 @@ def _plain(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
-        return listed([str(item) for item in value])
-    return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return listed(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
 
 
 def _field(key: str) -> Any:
