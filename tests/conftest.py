@@ -26,7 +26,7 @@ _WORDS = {
     "sky": "cloud wing star breeze thunder height flight moon ray gust dawn comet",
     "stone": "quartz cliff pebble granite ore quarry slate crystal cave marble ridge flint",
 }
-_COMMON = "the a of with near under over every small large old new grey white long found".split()
+_COMMON = "the a of with near under over every small large old new grey white long found"
 _OUTSIDE_THE_CONTRACT = {".alcli", "round.log.jsonl"}
 
 
@@ -108,7 +108,7 @@ def make_data(kind: str, rows: int = 240, seed: int = 0) -> Data:
 def _text(rng: np.random.Generator, label: int) -> str:
     own = _WORDS[CLASSES[label]].split()
     other = _WORDS[CLASSES[int(rng.integers(3))]].split()
-    words = [*rng.choice(own, 3), *rng.choice(other, 2), *rng.choice(_COMMON, 4)]
+    words = [*rng.choice(own, 3), *rng.choice(other, 2), *rng.choice(_COMMON.split(), 4)]
     return " ".join(str(word) for word in rng.permutation(words))
 
 

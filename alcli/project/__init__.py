@@ -16,7 +16,7 @@ from alcli.config import CONFIG_NAME, Config, Source, load_config
 from alcli.errors import FileError, IntegrityError, StateError
 from alcli.project.lock import command_line, locked
 from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
-from alcli.project.transaction import Transaction, recover, transaction
+from alcli.project.transaction import Transaction, end, recover, transaction
 from alcli.tables.atomic import atomic_write, file_error, file_errors, sha256_file
 from alcli.tables.listing import local_files
 
@@ -80,6 +80,7 @@ class Project:
             self.check_sealed()
             yield
             self._digests.save()
+            end(self.scratch)
 
     @contextmanager
     def change(self, command: str = "") -> Iterator[Transaction]:

@@ -17,6 +17,9 @@ from alcli.project.manifest import File, Round
 from alcli.tables.atomic import atomic_write, file_error, fsync, sha256_file
 
 
+_DONE = "done.json"
+
+
 class Transaction:
     """Files to be written in a project; paths are relative to it."""
 
@@ -70,8 +73,8 @@ class Transaction:
         _finish(self._root, self._staged, self._journal)
 
 
-def _finish(root: Path, staged: Path, journal: Path) -> str:
-    """Carry out a journal and tell whose it was; twice, or half and then whole, comes to the same."""
+def _finish(root: Path, staged: Path, journal: Path) -> None:
+    """Carry out a journal; doing it twice, or half and then whole, comes to the same."""
     steps = json.loads(journal.read_text())
     for target in steps["remove"]:
         _delete(root / target)
@@ -85,9 +88,8 @@ def _finish(root: Path, staged: Path, journal: Path) -> str:
         source.replace(final)
         fsync(final.parent)
     fsync(root)
-    journal.unlink()
     shutil.rmtree(staged, ignore_errors=True)
-    return str(steps["command"])
+    journal.replace(journal.with_name(_DONE))  # until the command ends, it may still die without a word
 
 
 def _delete(path: Path) -> None:
@@ -101,12 +103,16 @@ def recover(root: Path, scratch: Path) -> str | None:
     """Finish a commit that was cut off, and sweep what an uncommitted command left. The lock must be held.
 
     Returns:
-        The command whose commit was finished, if there was one.
+        The command that was killed after its commit began, if there was one: its work is done.
     """
-    journal, staged, finished = scratch / "journal.json", scratch / "staged", None
+    journal, staged, done = scratch / "journal.json", scratch / "staged", scratch / _DONE
+    killed = None
     try:
         if journal.exists():
-            finished = _finish(root, staged, journal)
+            _finish(root, staged, journal)
+        if done.exists():
+            killed = str(json.loads(done.read_text())["command"])
+            done.unlink()
         for folder in (staged, scratch / "ids"):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -114,7 +120,12 @@ def recover(root: Path, scratch: Path) -> str | None:
             leftover.unlink()
     except OSError as error:
         raise file_error(error) from error
-    return finished
+    return killed
+
+
+def end(scratch: Path) -> None:
+    """The command that committed has ended as it should."""
+    (scratch / _DONE).unlink(missing_ok=True)
 
 
 @contextmanager

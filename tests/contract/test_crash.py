@@ -1,8 +1,8 @@
 """A command that dies at any moment is simply run again: it ends with the bytes of an undisturbed run.
 
-A small server process imports alcli once and forks a child for each command, so that hundreds of deaths take
-seconds. A child kills itself with SIGKILL at its n-th file-system event in the project (Python's audit events),
-or is killed by a timer after some milliseconds, wherever it is then.
+A small server process imports alcli once and forks a child for each command, so that hundreds of deaths
+take seconds. A child kills itself with SIGKILL at its n-th file-system event in the project (Python's
+audit events), or is killed by a timer after some milliseconds, wherever it is then.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def play(lab):
 
 
 def chosen(lab):
-    """All that the loop decided: splits, each round's rows with rank, score and reason, and what people see."""
+    """All that the loop decided: splits, each round's rows, rank, score and reason, what people see."""
     splits = pq.read_table(lab.root / "splits.parquet").to_pylist()
     queries = [(lab.root / f"rounds/{n:03d}/query.csv").read_text() for n in (0, *ROUNDS)]
     return [splits, *(lab.asked(n).to_pylist() for n in (0, *ROUNDS)), queries]
