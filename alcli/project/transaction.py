@@ -16,7 +16,6 @@ from pathlib import Path
 from alcli.project.manifest import File, Round
 from alcli.tables.atomic import atomic_write, file_error, fsync, sha256_file
 
-
 _DONE = "done.json"
 
 

@@ -7,10 +7,11 @@ from argparse import Namespace
 
 from tests.benchmark.measure import ROOT, alcli, run, show, side_by_side
 
+PLAIN = "bare typer --help, plain as alcli's"
 BARE = '''
 import typer
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode={mode})
 
 
 @app.command()
@@ -31,21 +32,24 @@ app()
 
 def benchmark(options: Namespace) -> None:
     """Short processes need many runs."""
-    bare, project = options.scratch / "bare.py", options.scratch / "startup"
-    bare.write_text(BARE)
+    bare, plain = options.scratch / "bare.py", options.scratch / "plain.py"
+    project = options.scratch / "startup"
+    bare.write_text(BARE.format(mode="'rich'"))
+    plain.write_text(BARE.format(mode=None))
     if not (project / "splits.parquet").exists():
         alcli(options.scratch, "init", project, "--pool", ROOT / "sample_data" / "pool.parquet")
         alcli(project, "seed")
     found = side_by_side(
         5 * options.runs,
         {
-            "bare typer --help": lambda: run([sys.executable, bare, "--help"]),
+            PLAIN: lambda: run([sys.executable, plain, "--help"]),
+            "bare typer --help, drawn by rich": lambda: run([sys.executable, bare, "--help"]),
             "alcli --help": lambda: alcli(project, "--help"),
             "alcli score --help": lambda: alcli(project, "score", "--help"),
             "alcli status": lambda: alcli(project, "status"),
         },
     )
-    floor = found["bare typer --help"]
+    floor = found[PLAIN]
     show(
         "startup: whole processes",
         ["command", "CPU ms", "clock ms", "CPU ratio", "clock ratio", "peak MiB"],
