@@ -71,11 +71,11 @@ class LockedError(AlcliError):
     exit_code = 75
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name that `name` is most likely a misspelling of, if any is near."""
     names = list(known)
     folded = {known_name.casefold(): known_name for known_name in names}
-    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=cutoff)
     return folded[close[0]] if close else None
 
 

@@ -74,6 +74,8 @@ def register(app: typer.Typer) -> None:
         policy: Literal["refuse", "accept", "ignore"] = "ignore" if requested_only else unrequested
         rules = Rules(policy, new_class, skip_invalid, _columns(column, id_column, label_column), guideline)
         options = step.Options(rules, format_, dry_run, rejected, rebuild, retract, retract_annotator)
+        if files and (retract or retract_annotator):
+            raise typer.BadParameter("take answers back first, then ingest files", param_hint="--retract")
         if not (files or rebuild or retract or retract_annotator):
             raise typer.BadParameter("name a label file", param_hint="FILE")
         with common.writing("ingest") as project:

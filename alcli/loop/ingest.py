@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project, Step
-from alcli.project.intake import Intake, Places, Rules, all_rejected, checked_ledger, stage_ledger
-from alcli.project.ledger import LEDGER_SCHEMA, retract
+from alcli.project.classes import look_like_misspelled
+from alcli.project.intake import Intake, Places, Rules, all_rejected, checked_ledger, stage_ledger, with_rows
+from alcli.project.ledger import LEDGER_SCHEMA, current, retract
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
@@ -22,6 +24,7 @@ from alcli.project.splits import HELD_OUT, RESERVE, Splits
 from alcli.registry import FORMATS, reader_of
 
 READS = ("task.classes", "labels")
+_SHOWN_CLASSES = 12
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,12 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         )
         intake.counts["retracted"] = tombstones.num_rows
         new_rows = pa.concat_tables([new_rows, tombstones.select(LEDGER_SCHEMA.names)])
-        intake.ledger = _with(intake.ledger, tombstones)
+        intake.ledger = with_rows(intake.ledger, tombstones)
     recorded = any("ingest" in earlier.steps for earlier in project.rounds)
     stands = recorded and (project.root / LABELS).exists()
     changed = bool(new_rows.num_rows) or options.rebuild or (bool(ledger.num_rows) and not stands)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
+    intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
     counts = _counts(intake, resolution, asked, splits)
     rejected = _list_rejected(intake, options)
     if changed and not options.dry_run:
@@ -96,13 +100,20 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
             record = round_.replacing(entry)
             change.record(record)
         project.log(record, "ingest", started, new=new_rows.num_rows)
-    return _result(project, intake, resolution, counts, options, changed=changed, also=rejected)
+    summary = _summary(counts, dry_run=options.dry_run)
+    if not known_classes(project, ledger):
+        learned = _by_class(resolution)
+        summary += _learned(learned)
+        intake.warnings += look_like_misspelled(learned)
+    return _result(
+        project, intake, resolution, counts, options, changed=changed, also=rejected, summary=summary
+    )
 
 
 def _intake(
     project: Project, rules: Rules, ledger: pa.Table, asked: Asked, splits: Splits, at: datetime
 ) -> Intake:
-    pool = Pool(project)
+    pool, classes = Pool(project), known_classes(project, ledger)
     sealed = {id_: split for id_, split in splits.split_of.items() if split in (RESERVE, HELD_OUT)}
     return Intake(
         project,
@@ -111,27 +122,36 @@ def _intake(
         asked.rounds,
         sealed,
         lambda ids: set(pool.take(ids).ids.to_pylist()),
-        known_classes(project, ledger),
+        classes,
         project.newest.number,
         at,
         shown=pool.schema.names,
+        retired=_retired(ledger, classes or ()),
     )
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
-    """The configured classes and those that answers have named; None before there are two."""
+    """The configured classes and those of the answers that stand; None before there are two."""
     configured = project.config.task.classes
-    labels = ledger.filter(pc.equal(ledger["status"], "labeled"))["label"]
-    found = sorted(pc.unique(labels).to_pylist())
+    labels = ledger.take(pa.array(current(ledger)))["label"]
+    found = sorted(pc.unique(labels.drop_null()).to_pylist())
     if configured is None:
         return tuple(found) if len(found) > 1 else None
     return (*configured, *(name for name in found if name not in configured))
 
 
-def _with(ledger: pa.Table, rows: pa.Table) -> pa.Table:
-    if "ingest" not in rows.column_names:
-        rows = rows.append_column("ingest", pa.repeat(pa.scalar(1 << 40, pa.int64()), rows.num_rows))
-    return pa.concat_tables([ledger, rows.select(ledger.column_names)])
+def _retired(ledger: pa.Table, classes: Collection[str]) -> frozenset[tuple[str, str]]:
+    """(id, label) of answers with a label that is no class any more, such as a corrected typo."""
+    known = pc.is_in(ledger["label"], value_set=pa.array(list(classes), pa.string()))
+    gone = ledger.filter(pc.and_(pc.is_valid(ledger["label"]), pc.invert(known)))
+    return frozenset(zip(gone["id"].to_pylist(), gone["label"].to_pylist(), strict=True))
+
+
+def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
+    """How many of the new answers that stand took the place of an older one of the same annotator."""
+    pairs = list(zip(ledger["id"].to_pylist(), ledger["annotator"].to_pylist(), strict=True))
+    before = set(pairs[:n_before])
+    return sum(pairs[position] in before for position in standing[standing >= n_before].tolist())
 
 
 def _counts(intake: Intake, resolution: Resolution, asked: Asked, splits: Splits) -> dict[str, int]:
@@ -172,6 +192,7 @@ def _result(
     *,
     changed: bool,
     also: list[str],
+    summary: list[str],
 ) -> Result:
     written = (
         [LABELS, LEDGER, f"{project.newest.folder}/round.json"] if changed and not options.dry_run else []
@@ -183,9 +204,18 @@ def _result(
         counts=counts,
         files=[*written, *also],
         warnings=intake.warnings,
-        summary=_summary(counts, dry_run=options.dry_run),
+        summary=summary,
         more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
     )
+
+
+def _learned(counts: Mapping[str, int]) -> list[str]:
+    """The classes that the first answers named."""
+    if not counts:
+        return []
+    shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:_SHOWN_CLASSES])
+    more = f" and {len(counts) - _SHOWN_CLASSES} more" if len(counts) > _SHOWN_CLASSES else ""
+    return [f"{plural(len(counts), 'class', 'classes')} learned: {shown}{more}."]
 
 
 def _by_class(resolution: Resolution) -> dict[str, int]:

@@ -99,7 +99,11 @@ def _checked_labels(project: Project) -> File:
             where=project.source.where("labels.resolve"),
             hint="run `alcli ingest --rebuild`",
         )
-    project.check(step, LABELS)
+    try:
+        project.check(step, LABELS)
+    except IntegrityError as error:
+        hint = "`alcli ingest --rebuild` makes it from the ledger again"
+        raise IntegrityError(error.message, where=error.where, hint=hint) from error
     return step.outputs[LABELS]
 
 

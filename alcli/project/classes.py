@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from alcli.errors import DataError
+from alcli.errors import DataError, nearest
 
 _FEW = 20
+_RARE, _TIMES_AS_COMMON, _NEARLY = 2, 5, 0.8
 
 
 def fold(label: str) -> str:
@@ -45,3 +46,16 @@ def look_alikes(
         if len(alike) > 1 and not set(alike).isdisjoint(new):
             shown = ", ".join(f"{label!r} ({counts.get(label, 0)} rows)" for label in alike)
             yield f"{source}: these labels become different classes, though they look alike: {shown}"
+
+
+def look_like_misspelled(counts: Mapping[str, int]) -> Iterator[str]:
+    """A warning for each rare label that is nearly the name of a common one.
+
+    Args:
+        counts: label -> how many rows have it.
+    """
+    for label, count in counts.items():
+        common = [name for name, rows in counts.items() if rows >= _TIMES_AS_COMMON * count]
+        near = nearest(label, common, cutoff=_NEARLY) if count <= _RARE else None
+        if near is not None:
+            yield f"{label!r} ({count}) is nearly {near!r} ({counts[near]}): correct it if it is misspelled"

@@ -36,6 +36,7 @@ class Gate:
         sealed: ids of which the labels must not be known, and their split.
         unrequested: what happens to answers to rows of the pool that were never asked.
         round: where such answers are filed if they are accepted.
+        retired: (id, label) of answers that were given and corrected since; sent again, they are known.
     """
 
     asked: Mapping[str, int]
@@ -45,6 +46,7 @@ class Gate:
     sealed: Mapping[str, str] = field(default_factory=dict)
     unrequested: Literal["refuse", "accept", "ignore"] = "refuse"
     round: int = 0
+    retired: Collection[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,13 @@ def _check_labels(answers: pa.Table, gate: Gate, problems: _Problems) -> dict[st
         wrong = np.array([label not in known for label in labels], dtype=bool)
         numbers = np.where(wrong, np.cumsum(wrong) - 1, -1)
         misfits = [label for label in labels if label not in known]
-        problems.add(_by_code(numbers, codes), _explain_labels(misfits, gate.classes))
+        by_row = _by_code(numbers, codes)
+        if gate.retired:
+            ids = trimmed(answers["id"])
+            for row in np.flatnonzero(by_row >= 0).tolist():
+                if (ids[row].as_py(), labels[codes[row]]) in gate.retired:
+                    by_row[row] = -1
+        problems.add(by_row, _explain_labels(misfits, gate.classes))
     counted = codes[problems.good & (codes >= 0)]
     counts = np.bincount(counted, minlength=len(labels))
     return {label: int(count) for label, count in zip(labels, counts, strict=True) if count}

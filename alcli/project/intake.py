@@ -33,6 +33,7 @@ LABELS_SCHEMA = pa.schema(
     ]
 )
 _SHOWN_PROBLEMS = 5
+_NEXT_INGEST = 1 << 40  # ranks behind every ingest that has a number
 
 
 class Reader(Protocol):
@@ -75,6 +76,7 @@ class Intake:
     round: int
     at: datetime
     shown: Sequence[str] = ()
+    retired: frozenset[tuple[str, str]] = frozenset()
     rows: list[pa.Table] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
@@ -118,6 +120,7 @@ class Intake:
             self.sealed,
             self.rules.unrequested,
             self.round,
+            self.retired,
         )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
@@ -141,15 +144,19 @@ class Intake:
         self.rejected.append(rejected_columns(rejected, path.name))
         self.counts["rejected"] += rejected.num_rows
 
+    def _source(self, path: Path) -> str:
+        """What the ledger calls a file: its path in the project, or its name where it lies outside."""
+        inside = path_in_messages(path.resolve(), self.project.root.resolve())
+        return path.name if Path(inside).is_absolute() else inside
+
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
         news = new_answers(checked.good, self.ledger)
-        rows = as_rows(news.rows, source=path.name, sha256=digest, at=self.at)
-        inside = path_in_messages(path.absolute(), self.project.root.absolute())
-        self.files[path.name if Path(inside).is_absolute() else inside] = File(digest, checked.good.num_rows)
+        source = self._source(path)
+        rows = as_rows(news.rows, source=source, sha256=digest, at=self.at)
+        self.files[source] = File(digest, checked.good.num_rows)
         self.paths.append(path)
         self.rows.append(rows)
-        number = pa.repeat(pa.scalar(1 << 40, pa.int64()), rows.num_rows)
-        self.ledger = pa.concat_tables([self.ledger, rows.append_column("ingest", number)])
+        self.ledger = with_rows(self.ledger, rows)
         if self.classes is not None:
             self.classes = (*self.classes, *checked.new_classes)
         elif len(checked.new_classes) > 1:  # one class alone is not yet what the classes are
@@ -162,11 +169,16 @@ class Intake:
             ("answers", checked.good.num_rows),
             ("new", news.rows.num_rows),
             ("known", news.n_known + news.n_repeated),
-            ("changed", news.n_changed),
             ("ignored", checked.n_ignored),
             ("unrequested", checked.n_unrequested),
         ):
             self.counts[name] += count
+
+
+def with_rows(ledger: pa.Table, rows: pa.Table) -> pa.Table:
+    """The ledger with rows that are about to join it."""
+    number = pa.repeat(pa.scalar(_NEXT_INGEST, pa.int64()), rows.num_rows)
+    return pa.concat_tables([ledger, rows.append_column("ingest", number).select(ledger.column_names)])
 
 
 def all_rejected(parts: Sequence[Mapping[str, list[str]]]) -> dict[str, list[str]]:

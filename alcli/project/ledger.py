@@ -231,6 +231,8 @@ def retract(
 
 
 def _having(ledger: pa.Table, name: str, value: str, columns: Sequence[str]) -> NDArray[np.bool_]:
+    if name == "source":
+        value = _one_source(ledger, value)
     having = np.zeros(ledger.num_rows, dtype=bool)
     for column in columns:
         having |= np.asarray(pc.equal(ledger[column], value))
@@ -238,6 +240,28 @@ def _having(ledger: pa.Table, name: str, value: str, columns: Sequence[str]) -> 
         known = pc.unique(ledger[columns[0]]).to_pylist()
         raise DataError(f"the ledger has no {name} {value!r}", where="ledger", hint=suggest(value, known))
     return having
+
+
+def _one_source(ledger: pa.Table, value: str) -> str:
+    """The one source that a path, a bare file name or a sha256 means.
+
+    Raises:
+        DataError: the name is that of several files.
+    """
+    pairs = pa.table([ledger["source"], ledger["source_sha256"]], names=["source", "sha256"])
+    sources = pairs.group_by(["source", "sha256"], use_threads=False).aggregate([]).to_pylist()
+    if any(value == pair["sha256"] for pair in sources):
+        return value
+    found = [pair for pair in sources if value in (pair["source"], Path(pair["source"]).name)]
+    if len(found) < 2:
+        return str(found[0]["source"]) if found else value
+    paths = {pair["source"] for pair in found}
+    names = sorted(paths) if len(paths) == len(found) else [f"{p['source']} ({p['sha256']})" for p in found]
+    raise DataError(
+        f"{len(found)} files that were ingested are called {value!r}",
+        where="ledger",
+        hint=f"name one by its path or sha256: {', '.join(sorted(names))}",
+    )
 
 
 def content_digest(ledger: pa.Table) -> str:
