@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -26,6 +26,7 @@ class Registry(Generic[Member]):
     folder: str
     base: str
     word: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Sorted names of all members; imports none of them."""
@@ -38,6 +39,7 @@ class Registry(Generic[Member]):
         Raises:
             ConfigError: no such member; the nearest right name is given.
         """
+        name = self.aliases.get(name, name)
         if ":" in name:
             return self._load_users(name)
         if name not in self.names():
@@ -64,9 +66,12 @@ class Registry(Generic[Member]):
         known = [field.name for field in dataclasses.fields(member) if field.init]  # type: ignore[arg-type]
         for parameter in parameters:
             if parameter not in known:
-                raise ConfigError(
-                    f"{self.word} {name!r} has no parameter {parameter!r}", hint=suggest(parameter, known)
-                )
+                hint = suggest(parameter, known) if known else "it takes no parameters"
+                raise ConfigError(f"{self.word} {name!r} has no parameter {parameter!r}", hint=hint)
+        for needed in dataclasses.fields(member):  # type: ignore[arg-type]
+            if needed.name not in parameters and _is_required(needed):
+                hint = f"write {{name: {name}, {needed.name}: ...}}"
+                raise ConfigError(f"{self.word} {name!r} needs the parameter {needed.name!r}", hint=hint)
         try:
             return member(**parameters)
         except (TypeError, ValueError) as error:
@@ -98,6 +103,11 @@ class Registry(Generic[Member]):
         return cast("type[Member]", member)
 
 
+def _is_required(parameter: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return parameter.init and parameter.default is missing and parameter.default_factory is missing
+
+
 def split_spec(spec: Spec) -> tuple[str, dict[str, Any]]:
     """`margin` or `{name: margin, ...}` as (name, parameters)."""
     if isinstance(spec, str):
@@ -109,7 +119,9 @@ def split_spec(spec: Spec) -> tuple[str, dict[str, Any]]:
     return name, parameters
 
 
-STRATEGIES: Registry[Any] = Registry("strategies", "Strategy", "strategy")
+STRATEGIES: Registry[Any] = Registry(
+    "strategies", "Strategy", "strategy", aliases={"random": "random_sampling"}
+)
 MODELS: Registry[Any] = Registry("models", "Model", "model")
 FEATURES: Registry[Any] = Registry("features", "Feature", "feature kind")
 STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 from typing import Any
 
 from alcli.errors import FileError
 from alcli.loop import Result, judge, plural
 from alcli.project import LABELS, Project, Round, Step
 from alcli.project.history import read_history
+from alcli.registry import split_spec
 
 _ANSWERED = ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
 _NEW: dict[str, Any] = {
@@ -24,13 +27,19 @@ _NEW: dict[str, Any] = {
 }
 
 
-def status(project: Project) -> Result:
-    """Stage, counts, last metrics, stopping verdict and the next command. Writes nothing, takes no lock."""
+def status(project: Project, folder: Path | None = None) -> Result:
+    """Stage, counts, last metrics, stopping verdict and the next command. Writes nothing, takes no lock.
+
+    Args:
+        project: the one to look at.
+        folder: where it lies from where the user stands, so that commands are said as they would type them.
+    """
     project.check_sealed()
     rounds = project.rounds
     seed = rounds[0].steps.get("seed") if rounds else None
     if seed is None:
-        return Result("status", None, changed=False, more=_NEW, warnings=_pool_warnings(project, None))
+        more = {**_NEW, "next": _typed("alcli seed", folder)}
+        return Result("status", None, changed=False, more=more, warnings=_pool_warnings(project, None))
     newest = rounds[-1]
     ingest = _newest(rounds, "ingest")
     history = read_history(project)
@@ -46,7 +55,8 @@ def status(project: Project) -> Result:
         "pending": pending,
         "metrics": _metrics(project),
         "stop": verdict,
-        "next": _next(stage, newest, pending),
+        "next": _Next(project, newest, pending, folder).after(stage),
+        "disputed": list(ingest.more.get("disputed", ())) if ingest is not None else [],
         "history": history,
     }
     answered = {name: counts.get(name, 0) for name in _ANSWERED}
@@ -71,26 +81,71 @@ def _pending(rounds: list[Round]) -> int:
 
 
 def _stage(newest: Round, ingest: Step | None, rounds: list[Round]) -> str:
-    train = _newest(rounds, "train")
-    has_labels = ingest is not None and ingest.counts["labeled"] > 0
-    if has_labels and (train is None or train.inputs[LABELS].sha256 != ingest.outputs[LABELS].sha256):  # type: ignore[union-attr]
+    if ingest is None or not ingest.counts["labeled"]:
+        return "awaiting_labels"
+    if _labels_are_new(ingest, rounds):
         return "ready_to_train"
     if "query" in newest.steps or newest.number == 0:
         return "awaiting_labels"
     return "scored" if "score" in newest.steps else "trained"
 
 
-def _next(stage: str, newest: Round, pending: int) -> str:
-    if stage == "awaiting_labels":
-        batches = newest.steps["query"].more.get("batches") if "query" in newest.steps else None
-        file = list(batches)[-1] if batches else f"{newest.folder}/query.csv"
-        return f"label {file}, then `alcli ingest {file}`" if pending else "alcli query --more 100"
-    return {
-        "ready_to_train": "alcli train",
-        "trained": "alcli score",
-        "scored": "alcli query",
-        "stopped": "stop labeling; labels.parquet is the labeled set",
-    }[stage]
+def _labels_are_new(ingest: Step, rounds: list[Round]) -> bool:
+    train = _newest(rounds, "train")
+    return train is None or train.inputs[LABELS].sha256 != ingest.outputs[LABELS].sha256
+
+
+def _typed(command: str, folder: Path | None) -> str:
+    return command if folder is None else f"{command} -C {shlex.quote(str(folder))}"
+
+
+class _Next:
+    """What to type next."""
+
+    def __init__(self, project: Project, newest: Round, pending: int, folder: Path | None) -> None:
+        self.project = project
+        self.newest = newest
+        self.pending = pending
+        self.folder = folder
+
+    def after(self, stage: str) -> str:
+        """The command, or what people do before it, in words."""
+        if stage == "awaiting_labels":
+            return self._answers() if self.pending else self._typed("query --more 100")
+        if stage == "stopped":
+            ingest = _newest(self.project.rounds, "ingest")
+            if ingest is not None and _labels_are_new(ingest, self.project.rounds):
+                return f"{self._typed('train')}: the last labels; then labels.parquet is the labeled set"
+            return "stop labeling; labels.parquet is the labeled set"
+        if stage == "scored":
+            made_by = self.newest.steps["score"].more["strategy"]
+            wanted = self.project.config.value("query.strategy")
+            return self._typed("query" if split_spec(made_by) == split_spec(wanted) else "score")
+        return self._typed({"ready_to_train": "train", "trained": "score"}[stage])
+
+    def _typed(self, command: str) -> str:
+        return _typed(f"alcli {command}", self.folder)
+
+    def _answers(self) -> str:
+        """The files that may still be with people: the last ones asked, as many as pending rows fill."""
+        files, rows = [], 0
+        for name, n_rows in reversed(self._asked()):
+            if rows < self.pending:
+                files.append(str(self.folder / name) if self.folder is not None else name)
+                rows += n_rows
+        names = [shlex.quote(name) for name in reversed(files)]
+        return f"label {', '.join(names)}, then `{self._typed('ingest ' + ' '.join(names))}`"
+
+    def _asked(self) -> list[tuple[str, int]]:
+        """Every file that went to people, with its rows, in order."""
+        found: list[tuple[str, int]] = []
+        for round_ in self.project.rounds:
+            step = round_.steps.get("query") or round_.steps.get("seed")
+            if step is not None:
+                whole = {f"{round_.folder}/query.csv": [1, step.counts["asked"]]}
+                batches: dict[str, list[int]] = step.more.get("batches", whole)
+                found += [(name, last - first + 1) for name, (first, last) in batches.items()]
+        return found
 
 
 def _metrics(project: Project) -> dict[str, Any] | None:

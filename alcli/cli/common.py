@@ -36,7 +36,7 @@ class Common:
 
     def open(self) -> Project:
         """The project; every key and name in its config is checked here, before anything else."""
-        from alcli.cli.checking import check_names
+        from alcli.checking import check_names
         from alcli.project import Project
 
         project = Project.open(self.project, self.config, self.settings)
@@ -71,22 +71,24 @@ def _keep_pandas_out() -> None:
     import pyarrow as pa
 
     sys.meta_path.insert(0, _NoPandas)
-    pa.array([])
-    sys.meta_path.remove(_NoPandas)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(_NoPandas)
 
 
 _OPTIONS: dict[str, Any] = {
     "project": (
         Annotated[
             Path,
-            typer.Option("--project", "-C", help="The project directory.", rich_help_panel="Common options"),
+            typer.Option("--project", "-C", help="The project directory."),
         ],
         Path(),
     ),
     "config": (
         Annotated[
             Path | None,
-            typer.Option(help="A config file instead of alcli.yaml.", rich_help_panel="Common options"),
+            typer.Option(help="A config file instead of alcli.yaml."),
         ],
         None,
     ),
@@ -97,7 +99,6 @@ _OPTIONS: dict[str, Any] = {
                 "--set",
                 metavar="KEY=VALUE",
                 help="Override a config key: query.batch_size=50. Repeatable.",
-                rich_help_panel="Common options",
             ),
         ],
         None,
@@ -105,20 +106,16 @@ _OPTIONS: dict[str, Any] = {
     "json": (
         Annotated[
             bool,
-            typer.Option("--json", help="Print one JSON document.", rich_help_panel="Common options"),
+            typer.Option("--json", help="Print one JSON document."),
         ],
         False,
     ),
     "quiet": (
-        Annotated[
-            bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel="Common options")
-        ],
+        Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")],
         False,
     ),
     "verbose": (
-        Annotated[
-            bool, typer.Option("--verbose", "-v", help="Print more.", rich_help_panel="Common options")
-        ],
+        Annotated[bool, typer.Option("--verbose", "-v", help="Print more: figures by class, disputed rows.")],
         False,
     ),
 }
@@ -219,9 +216,10 @@ def fail(error: AlcliError, common: Common) -> None:
     else:
         console = make_console(stderr=True)
         place = f"{error.where}: " if error.where else ""
-        console.print(f"[bold red]error[/] {_plain(place + error.message)}", soft_wrap=True)
+        console.print(f"[bold red]error:[/] {_plain(place + error.message)}", soft_wrap=True)
         if error.hint:
-            console.print(f"[dim]{_plain(error.hint)}[/]", soft_wrap=True)
+            for line in error.hint.split("; "):
+                console.print(f"[dim]{_plain(line)}[/]", soft_wrap=True)
     raise typer.Exit(error.exit_code) from error
 
 
@@ -259,12 +257,36 @@ def document(result: Result) -> dict[str, Any]:
     }
 
 
+def aligned(rows: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
+    """Rows of cells as aligned lines: the first column to the left, the others to the right or left.
+
+    Plain text: nothing in it is taken for a style, and no line ends in blanks.
+    """
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        if right:
+            cells[1:] = [cell.rstrip().rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def print_lines(common: Common, lines: Sequence[str], *, dim_first: bool = False) -> None:
+    """Print plain lines; the first may be a header."""
+    for number, line in enumerate(lines):
+        style = "dim" if dim_first and number == 0 else None
+        common.console.print(line, style=style, markup=False, soft_wrap=True)
+
+
 def warn(warnings: Sequence[str]) -> None:
     """Print warnings, on stderr."""
     if warnings:
         console = make_console(stderr=True)
         for warning in warnings:
-            console.print(f"[yellow]warning[/] {_plain(warning)}", soft_wrap=True)
+            console.print(f"[yellow]warning:[/] {_plain(warning)}", soft_wrap=True)
 
 
 def make_console(*, stderr: bool) -> Console:

@@ -107,22 +107,14 @@ def saving(curves: Curves) -> dict[str, Any]:
     }
 
 
-def as_table(curves: Curves) -> Any:
+def as_table(curves: Curves) -> list[list[str]]:
     """The figures behind the plot, for people."""
-    from rich.table import Table
-
     mine, random = next(iter(curves.values())), curves[BASELINE]
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("labels")
-    for point in mine:
-        table.add_column(f"{point['labels']:,}", justify="right")
-    for name, points in curves.items():
-        table.add_row(name, *(f"{point['accuracy']:.3f}" for point in points))
+    rows = [["labels", *(f"{point['labels']:,}" for point in mine)]]
+    rows += [[name, *(f"{point['accuracy']:.3f}" for point in points)] for name, points in curves.items()]
     gains = [one["accuracy"] - other["accuracy"] for one, other in zip(mine, random, strict=False)]
-    table.add_row(
-        "difference", *(f"{gain:+.3f}" if round(gain, 3) else "same" for gain in gains), style="bold"
-    )
-    return table
+    rows.append(["difference", *(f"{gain:+.3f}" if round(gain, 3) else "same" for gain in gains)])
+    return rows
 
 
 def conclusion(more: Mapping[str, Any], curves: Curves) -> list[str]:

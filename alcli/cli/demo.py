@@ -17,7 +17,7 @@ import typer
 
 import alcli
 from alcli.cli import comparison
-from alcli.cli.common import Common, command, progress_bar, warn
+from alcli.cli.common import Common, aligned, command, print_lines, progress_bar, warn
 from alcli.cli.comparison import (
     BASELINE,
     ROUNDS,
@@ -320,7 +320,7 @@ def _show(result: Result, common: Common) -> None:
     for line in lines:
         console.print(line, soft_wrap=True)
     console.print()
-    console.print(comparison.as_table(curves))
+    print_lines(common, aligned(comparison.as_table(curves)), dim_first=True)
     console.print()
     for line in comparison.conclusion(more, curves):
         console.print(line, markup=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alcli.cli.common import Common, command
+from alcli.cli.common import Common, aligned, command, print_lines
 
 if TYPE_CHECKING:
     from alcli.loop import Result
@@ -46,25 +47,21 @@ def register(app: typer.Typer) -> None:
         """Say where the loop stands, and the next command to type."""
         from alcli.status import status as look
 
-        result = look(common.open())
+        result = look(common.open(), None if common.project == Path() else common.project)
         code = _EXIT_CODES.get(result.more["stage"], 0) if exit_code else 0
         return replace(result, exit_code=code)
 
 
 def _show(result: Result, common: Common) -> None:
-    from rich.table import Table
-
     more = result.more
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
-    table.add_row("stage", f"[bold]{_STAGES[more['stage']]}[/]" + _round(result))
+    rows = [("stage", _STAGES[more["stage"]] + _round(result))]
     if result.round is not None:
         unicode = common.console.encoding.startswith("utf")
-        for title, text in _facts(result):
-            table.add_row(title, text if unicode else text.translate(_PLAIN))
-    table.add_row("next", f"[bold]{more['next']}[/]")
-    common.console.print(table)
+        rows += [(title, text if unicode else text.translate(_PLAIN)) for title, text in _facts(result)]
+    rows.append(("next", more["next"]))
+    print_lines(common, aligned(rows, right=False))
+    if common.verbose and more.get("disputed"):
+        print_lines(common, [f"disputed: {', '.join(more['disputed'])}"])
 
 
 def _round(result: Result) -> str:
@@ -103,5 +100,5 @@ def _quality(metrics: dict[str, Any], history: list[dict[str, Any]]) -> list[tup
     if len(values) > 1:
         low, high = min(values), max(values)
         sparks = "".join(_SPARKS[round((v - low) / ((high - low) or 1) * 7)] for v in values)
-        facts.append(("by round", f"{sparks}  {values[0]:.3f} to {values[-1]:.3f}"))
+        facts.append(("by round", f"{sparks}  first {values[0]:.3f}, now {values[-1]:.3f}, best {high:.3f}"))
     return facts

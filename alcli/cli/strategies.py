@@ -39,9 +39,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _show(result: Result, common: Common) -> None:
+    from rich.markup import escape
+
     found: list[dict[str, Any]] = result.more["strategies"]
     width = max(len(one["name"]) for one in found)
     for one in found:
         needs = ", ".join(one["needs"]) or "nothing"
-        line = f"[bold]{one['name']:{width}}[/]  {one['summary']} [dim]Needs {needs}; {one['cost']}.[/]"
+        summary, costs = escape(one["summary"]), escape(f"Needs {needs}; {one['cost']}.")
+        line = f"[bold]{one['name']:{width}}[/]  {summary} [dim]{costs}[/]"
         common.console.print(line, soft_wrap=True)

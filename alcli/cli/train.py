@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from alcli.cli.common import Common, command
+from alcli.cli.common import Common, aligned, command, print_lines
 
 if TYPE_CHECKING:
     from alcli.loop import Result
@@ -41,48 +41,32 @@ def register(app: typer.Typer) -> None:
 
 def _show(result: Result, common: Common) -> None:
     metrics = result.more.get("metrics")
-    console = common.console
     if metrics is not None:
-        console.print(_headline(metrics, result.more.get("change")))
+        print_lines(common, aligned(_headline(metrics, result.more.get("change"))), dim_first=True)
         if common.verbose:
-            console.print(_per_class(metrics))
-            console.print(_confusion(metrics))
+            print_lines(common, aligned(_per_class(metrics)), dim_first=True)
+            print_lines(common, aligned(_confusion(metrics)), dim_first=True)
     stop = result.more.get("stop")
     if stop and stop["verdict"] == "stop":
-        console.print(f"[bold]Stop:[/] {stop['reason']}")
+        print_lines(common, [f"Stop: {stop['reason']}"])
 
 
-def _headline(metrics: dict[str, Any], change: dict[str, Any] | None) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"on {metrics['n']:,} validation rows")
-    table.add_column("value", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("change", justify="right")
+def _headline(metrics: dict[str, Any], change: dict[str, Any] | None) -> list[list[str]]:
+    rows = [[f"on {metrics['n']:,} validation rows", "value", "95% interval", "change"]]
     for name, title in _ROWS.items():
-        value = metrics[name]
-        gain = (change or {}).get(name)
-        table.add_row(
-            title,
-            f"{value['value']:.3f}",
-            f"{value['low']:.3f} to {value['high']:.3f}",
-            f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
-        )
-    return table
+        value, gain = metrics[name], (change or {}).get(name)
+        interval = f"{value['low']:.3f} to {value['high']:.3f}"
+        gained = f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else ""
+        rows.append([title, f"{value['value']:.3f}", interval, gained])
+    return rows
 
 
-def _per_class(metrics: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("class")
-    for title in ("precision", "recall", "F1", "support"):
-        table.add_column(title, justify="right")
+def _per_class(metrics: dict[str, Any]) -> list[list[str]]:
+    rows = [["class", "precision", "recall", "F1", "support"]]
     for name, row in metrics["per_class"].items():
-        cells = [_number(row["precision"]), _number(row["recall"]), _number(row["f1"])]
-        table.add_row(name, *cells, f"{row['support']:,}")
-    return table
+        figures = [_number(row["precision"]), _number(row["recall"]), _number(row["f1"])]
+        rows.append([name, *figures, f"{row['support']:,}"])
+    return rows
 
 
 def _number(value: Any) -> str:
@@ -91,13 +75,8 @@ def _number(value: Any) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _confusion(metrics: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim", title="", title_justify="left")
-    table.add_column("true \\ predicted")
-    for name in metrics["classes"]:
-        table.add_column(name, justify="right")
+def _confusion(metrics: dict[str, Any]) -> list[list[str]]:
+    rows = [["true \\ predicted", *metrics["classes"]]]
     for name, counts in zip(metrics["classes"], metrics["confusion"], strict=True):
-        table.add_row(name, *(str(count) for count in counts))
-    return table
+        rows.append([name, *(str(count) for count in counts)])
+    return rows

@@ -126,7 +126,7 @@ class ModelSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = Field("logistic_regression", description="a module in alcli/models, or package.module:Class")
-    calibrate: Literal["none"] = Field("none", description="none")
+    calibrate: Literal["none"] = Field("none", description="none; other ways are not in this version")
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -135,19 +135,19 @@ class ModelSection(Section):
 
 
 class Query(Section):
-    """Which rows are asked next: strategy, then shortlist, diversity, quotas, explore, overlap."""
+    """Which rows are asked next."""
 
     strategy: Spec = Field("margin", description="see `alcli strategies`")
     batch_size: Annotated[int, Field(ge=1)] = Field(200, description="rows a query, distinct")
     shortlist: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="how many best rows go on to diversity and quotas; null: ten times batch_size"
+        None, description="rows among which a set strategy chooses; null: ten times batch_size"
     )
-    diversity: Spec | None = Field(None, description="a set strategy that picks among the shortlist")
+    diversity: Spec | None = Field(None, description="a set strategy on top of a score; not in this version")
     quotas: dict[str, Any] | None = Field(
-        None, description="{column: name, shares: {value: share}}: at least that share from each segment"
+        None, description="shares of the batch by segment; not in this version"
     )
     explore: Share = Field(0.0, description="share of the batch drawn at random from all candidates")
-    overlap: Share = Field(0.0, description="share of the batch that two annotators answer")
+    overlap: Share = Field(0.0, description="share of the batch for two annotators; not in this version")
     max_similarity: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.95, description="no row nearer than this (cosine of text or embedding) to another or a labeled one"
     )
@@ -205,7 +205,7 @@ class Config(Section):
     committee: Committee = Committee()
     labels: LabelsSection = LabelsSection()
     stop: Stop = Stop()
-    cost: dict[str, Any] | None = Field(None, description="what a label costs; not read yet")
+    cost: dict[str, Any] | None = Field(None, description="what a label costs; not in this version")
     random_state: Annotated[int, Field(ge=0)] = Field(0, description="the one seed of all chance")
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alcli.engine import Batch, Trained
+from alcli.engine import Batch, Trained, asked_choice
 from alcli.models import read_model
 from alcli.project import Project, Round
 from alcli.project.columns import take
@@ -113,7 +113,7 @@ class Picking:
         """The strategy's choice among some rows, which come by rising key."""
         evidence = self.trained.evidence(rows.features, self.strategy.needs)
         candidates = Candidates(key=self._keys(rows.id_hash), labeled=self._labeled(), **evidence)
-        return self.strategy.select(candidates, size, rng)
+        return asked_choice(self.strategy, self.strategy_name, candidates, size, rng)
 
     def _top(self, width: int, key_of: KeyOf, *, by_score: bool) -> Ranked:
         closed = Members(pa.array(sorted(self.closed), pa.string()))

@@ -15,7 +15,16 @@ import pyarrow.compute as pc
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project, Step
 from alcli.project.classes import look_like_misspelled
-from alcli.project.intake import Intake, Places, Rules, all_rejected, checked_ledger, stage_ledger, with_rows
+from alcli.project.intake import (
+    LABEL_KEYS,
+    Intake,
+    Places,
+    Rules,
+    all_rejected,
+    checked_ledger,
+    stage_ledger,
+    with_rows,
+)
 from alcli.project.ledger import LEDGER_SCHEMA, current, retract
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
@@ -23,7 +32,6 @@ from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, Splits
 from alcli.registry import FORMATS, reader_of
 
-READS = ("task.classes", "labels")
 _SHOWN_CLASSES = 12
 
 
@@ -83,8 +91,8 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     if changed and not options.dry_run:
         step = Step(
             "ingest",
-            settings=project.read_settings(READS),
-            config=project.config.digest(READS),
+            settings=project.read_settings(LABEL_KEYS),
+            config=project.config.digest(LABEL_KEYS),
             random_state=project.config.random_state,
             inputs=intake.files,
             outputs={},
@@ -94,6 +102,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
             more = {
                 "clock": project.clock,
                 "resolve": project.config.labels.resolve,
+                "disputed": _disputed(resolution),
                 "classes": list(intake.classes or ()),
             }
             entry = step.finished(outputs, counts, **more)
@@ -216,6 +225,12 @@ def _learned(counts: Mapping[str, int]) -> list[str]:
     shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:_SHOWN_CLASSES])
     more = f" and {len(counts) - _SHOWN_CLASSES} more" if len(counts) > _SHOWN_CLASSES else ""
     return [f"{plural(len(counts), 'class', 'classes')} learned: {shown}{more}."]
+
+
+def _disputed(resolution: Resolution) -> list[str]:
+    """Ids of rows on which annotators do not agree."""
+    rows = resolution.rows
+    return list(rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist())
 
 
 def _by_class(resolution: Resolution) -> dict[str, int]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alcli.checking import check_names
 from alcli.config import (
     CONFIG_NAME,
     Config,
@@ -24,6 +25,8 @@ from alcli.project.guess import Guess, guess, listed, quoted
 from alcli.project.sizes import Sizes, fit_sizes
 from alcli.tables.atomic import atomic_write, file_errors
 from alcli.tables.source import TableFiles
+
+_SHOWN_COLUMNS = 8
 
 
 def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence[str] = ()) -> Result:
@@ -62,6 +65,7 @@ def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence
     )
     sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
     text = _yaml(location, found, sizes, told)
+    check_names(Project(folder, Config.model_validate(told), Source()))
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     atomic_write(target, text)
@@ -106,10 +110,10 @@ def _existing(target: Path, location: str) -> Result:
 def _summary(found: Guess, n_rows: int, target: Path, folder: Path) -> list[str]:
     kinds = [("text", found.text), ("numeric", found.numeric), ("categorical", found.categorical)]
     kinds.append(("embedding", [found.embedding] if found.embedding else []))
-    features = ", ".join(f"{kind} {', '.join(names)}" for kind, names in kinds if names)
+    features = "; ".join(f"{kind} from {_shown(names)}" for kind, names in kinds if names)
     go_there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     return [
-        f"{plural(n_rows, 'row')}, id {found.id}; features: {features}.",
+        f"{plural(n_rows, 'row')}, ids in {found.id}; features: {features}.",
         f"Wrote {target}: read it through, then `{go_there}alcli seed`.",
     ]
 
@@ -124,6 +128,11 @@ def _told(settings: Sequence[str], found: Guess) -> dict[str, dict[str, Any]]:
     for kind, columns in told.pop("features", {}).items():
         setattr(found, kind, columns)
     return told
+
+
+def _shown(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN_COLUMNS} more" if len(names) > _SHOWN_COLUMNS else ""
+    return ", ".join(names[:_SHOWN_COLUMNS]) + more
 
 
 def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any]) -> str:

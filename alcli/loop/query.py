@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from alcli.errors import ConfigError, IntegrityError, StateError
-from alcli.loop import Result, plural
+from alcli.errors import IntegrityError, StateError
+from alcli.loop import Result, judge, plural
 from alcli.loop._picking import Picking
 from alcli.project import Project, Round, Step
+from alcli.project.history import read_history
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool
 from alcli.project.query_file import stage_query
@@ -44,9 +45,10 @@ def query(project: Project, more: int = 0) -> Result:
     if done is not None and (not more or project.recovered == _more_command(round_, more)):
         return _up_to_date(project, round_, done)
     score = _scored_step(project, round_)
-    _refuse_later_parts(project)
     standing = Standing.read(project)
     picking = Picking(project, round_, standing)
+    verdict = judge(project.config, read_history(project))
+    against = [f"a stopping criterion says stop: {verdict['reason']}"] if verdict["verdict"] == "stop" else []
     size = more or project.config.query.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
@@ -81,7 +83,7 @@ def query(project: Project, more: int = 0) -> Result:
         changed=True,
         counts=counts,
         files=[*outputs, f"{folder}/round.json"],
-        warnings=picking.warnings(size, len(choices)),
+        warnings=[*against, *picking.warnings(size, len(choices))],
         summary=[f"Give {folder}/{QUERY} to people: {plural(len(choices), 'row')} to label."],
     )
 
@@ -90,7 +92,8 @@ def release(project: Project) -> Result:
     """Give all rows back that people have not answered: they become candidates again."""
     started = datetime.now(UTC)
     standing = Standing.read(project)
-    pending = standing.pending - set(_sealed_asked(standing))
+    kept = standing.pending & set(_sealed_asked(standing))
+    pending = standing.pending - kept
     rounds = [r for r in project.rounds if _batch_step(r) is not None]
     released: dict[int, list[str]] = {}
     for id_ in sorted(pending):
@@ -101,7 +104,7 @@ def release(project: Project) -> Result:
             project.newest.number,
             changed=False,
             counts={"released": 0},
-            summary=["No row is pending."],
+            summary=["No row is pending." if not kept else _kept(len(kept))],
         )
     with project.change() as change:
         for round_ in rounds:
@@ -120,7 +123,14 @@ def release(project: Project) -> Result:
         files=[f"{round_.folder}/round.json" for round_ in rounds if round_.number in released],
         summary=[
             f"{plural(len(pending), 'pending row')} given back; a late answer to one is still taken.",
+            *([_kept(len(kept))] if kept else []),
         ],
+    )
+
+
+def _kept(count: int) -> str:
+    return (
+        f"{plural(count, 'validation row stays', 'validation rows stay')} with people: none can replace it."
     )
 
 
@@ -164,21 +174,6 @@ def _spec_name(spec: Any) -> str:
     return f"{name} {parameters}" if parameters else name
 
 
-def _refuse_later_parts(project: Project) -> None:
-    config = project.config.query
-    for key, value in (
-        ("diversity", config.diversity),
-        ("quotas", config.quotas),
-        ("overlap", config.overlap),
-    ):
-        if value:
-            raise ConfigError(
-                f"query.{key} is not available in this version of alcli",
-                where=project.source.where(f"query.{key}"),
-                hint="remove it",
-            )
-
-
 def _nothing_left(round_: Round, counts: Mapping[str, int]) -> Result:
     words = "Nothing left to ask: every row of the pool is answered, pending, sealed, or a copy of one."
     return Result("query", round_.number, changed=False, counts=counts, summary=[words])
@@ -198,6 +193,7 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
                 )
                 _stage_file(project, round_, change, name, selection.filter(mine)["id"].to_pylist())
     given_back = len(step.more.get("released", ()))
+    files = ", ".join(step.more.get("batches", {f"{folder}/{QUERY}": []}))
     state = f", {given_back:,} of them given back" if given_back else ""
     return Result(
         "query",
@@ -206,7 +202,7 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         counts=step.counts,
         files=missing,
         summary=[
-            f"Up to date: the batch is in {folder}/{QUERY}, {plural(step.counts['asked'], 'row')}{state}.",
+            f"Up to date: {plural(step.counts['asked'], 'row')} asked in {files}{state}.",
             "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",
         ],
     )

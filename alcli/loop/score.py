@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from alcli.engine import Trained
+from alcli.engine import Trained, asked_score
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Progress, Result, plural, silent
 from alcli.models import read_model
@@ -207,7 +207,8 @@ class _Scoring:
         if self.strategy.kind == "score":
             given = {need: evidence[need] for need in needs}
             keys = rows.keys(self.project.config.random_state, self.round)
-            score = pa.array(self.strategy.score(Candidates(key=keys, **given)), pa.float32())
+            name = split_spec(self.project.config.query.strategy)[0]
+            score = pa.array(asked_score(self.strategy, name, Candidates(key=keys, **given)), pa.float32())
         columns = [
             rows.ids,
             score,

@@ -22,7 +22,7 @@ from alcli.loop import Result, plural
 from alcli.project import SPLITS, File, Project, Round, Step, Transaction
 from alcli.project.brought import Brought, read_brought
 from alcli.project.draw import SAMPLE, Draw, Drawing, How
-from alcli.project.intake import Places, stage_ledger
+from alcli.project.intake import LABEL_KEYS, Places, stage_ledger
 from alcli.project.pool import Pool, Rows
 from alcli.project.query_file import stage_query
 from alcli.project.resolve import resolve
@@ -224,7 +224,7 @@ class _Seeding:
         return Step(
             "ingest",
             settings=(),
-            config=config.digest(("task.classes", "labels")),
+            config=config.digest(LABEL_KEYS),
             random_state=config.random_state,
             inputs=self.brought.files,
             outputs=outputs,
@@ -244,7 +244,7 @@ class _Seeding:
         by = config.seed.stratify_by
         groups = strata_of(chosen, by).to_pylist() if by else itertools.repeat(None, len(chosen))
         validation = draw.rows.take(draw.validation)
-        how = "given" if self.brought.validation else "random"
+        how = "given" if self.brought.validation else "random_sampling"
         choices = [Choice(id_, how, VALIDATION) for id_ in validation.ids.to_pylist()]
         choices += [
             Choice(id_, name, SEED, group=group)
@@ -316,19 +316,16 @@ def _choose(config: Config, rows: Rows, distinct: NDArray[np.int64], size: int) 
 
 
 def build_seed_strategy(config: Config) -> Strategy:
-    """The strategy that chooses the seed set: any that needs no model; `random` is short for random_sampling.
+    """The strategy that chooses the seed set: any that needs no model.
 
     Raises:
         ConfigError: it needs a model's predictions.
     """
-    name, parameters = split_spec(config.seed.strategy)
-    strategy: Strategy = STRATEGIES.build(
-        {**parameters, "name": {"random": "random_sampling"}.get(name, name)}
-    )
+    strategy: Strategy = STRATEGIES.build(config.seed.strategy)
     wants = [need for need in strategy.needs if need != "features"]
     if wants:
         raise ConfigError(
-            f"the seed strategy {name!r} needs {wants[0]}, which only a trained model has",
+            f"the seed strategy {split_spec(config.seed.strategy)[0]!r} needs {wants[0]}, which only a trained model has",
             hint="use stratified or random",
         )
     return strategy

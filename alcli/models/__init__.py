@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ class Model(ABC):
     Its dataclass fields are its settings (`model: {name: ..., field: value}`); what `fit` learns
     lies in attributes that are no fields. A class without rows gets probability 0.
     """
-
-    linear: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, rows: Any, y: NDArray[np.int64], n_classes: int, rng: np.random.Generator) -> None:

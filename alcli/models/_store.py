@@ -43,7 +43,6 @@ class Stored:
     kinds: Mapping[str, Sequence[str]]
     features: Arrays
     members: Sequence[tuple[Mapping[str, Any], Arrays]] = ()
-    facts: Mapping[str, Any] | None = None
 
 
 def write_model(folder: Path, stored: Stored) -> None:
@@ -62,7 +61,6 @@ def write_model(folder: Path, stored: Stored) -> None:
         "classes": list(stored.classes),
         "features": {kind: list(columns) for kind, columns in stored.kinds.items()},
         "members": [dict(spec) for spec, _ in stored.members],
-        **(stored.facts or {}),
         "files": {path.name: sha256_file(path) for path in sorted(folder.glob("*.npz"))},
     }
     atomic_write(folder / _CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")

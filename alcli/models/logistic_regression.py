@@ -1,10 +1,10 @@
-"""Logistic regression: the default, quick, calibrated, hard to beat on text and embeddings."""
+"""Logistic regression: the default, quick, hard to beat on text and embeddings."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,6 @@ class LogisticRegression(Model):
         >>> model.predict_proba(rows[:1]).round(2)
         array([[0.81, 0.19]], dtype=float32)
     """
-
-    linear: ClassVar[bool] = True
 
     C: float = 30.0
     class_weight: Literal["balanced"] | None = None

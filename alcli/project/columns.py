@@ -54,11 +54,12 @@ def as_text(column: pa.Array, where: str | None = None) -> pa.Array:
 
 def _floats_as_text(column: pa.Array) -> pa.Array:
     """Numbers as a CSV has them: 3.0 is 3, and NaN is an empty cell."""
+    text = column.cast(pa.string())  # before it is widened: 0.1 as float32 is written 0.1
     column = column.cast(pa.float64())
     small = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), 2.0**53))
     whole = pc.if_else(small, column, pa.scalar(None, pa.float64())).cast(pa.int64(), safe=False)
     exact = pc.equal(whole.cast(pa.float64()), column).fill_null(False)
-    text = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.string()), column.cast(pa.string()))
+    text = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.string()), text)
     return pc.if_else(exact, whole.cast(pa.string()), text)
 
 

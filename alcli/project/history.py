@@ -1,4 +1,4 @@
-"""The project's past, from the rounds' `metrics.json`, and what the stopping criteria say of it."""
+"""The project's past, from the rounds' `metrics.json`."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ LABELS_SCHEMA = pa.schema(
         ("resolution", pa.string()),
     ]
 )
+LABEL_KEYS = ("task.classes", "labels")  # what of the config decides how answers are taken
 _SHOWN_PROBLEMS = 5
 _NEXT_INGEST = 1 << 40  # ranks behind every ingest that has a number
 

@@ -14,7 +14,7 @@ _IN_ORDER_OF_NEED = ("seed.size", "split.validation", "split.reserve")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows to draw of each split,"""
+    """Rows to draw of each split."""
 
     validation: int
     reserve: int

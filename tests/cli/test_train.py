@@ -86,7 +86,7 @@ def test_labels_of_validation_rows_alone_are_nothing_to_train_on(at):
 def test_skips_and_blanks_alone_are_nothing_to_train_on(at):
     loop = at("seeded")
     loop.doc("ingest", loop.root / "rounds/000/query.csv")
-    loop.refused("train", kind="data", says="no row has a label", where="labels.parquet", hint="ingest")
+    loop.refused("train", kind="state", says="there are no labels yet", where="labels.parquet", hint="ingest")
     _label(loop, lambda _: "skip")
     loop.refused("train", kind="data", says="no row has a label", where="labels.parquet", hint="ingest")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from alcli.errors import ConfigError
 from alcli.project import Project
 from alcli.registry import MODELS, STOPPING, STRATEGIES, Registry, split_spec
-
-_SHORT = {"random": "random_sampling"}
 
 
 def check_names(project: Project) -> None:
@@ -20,6 +19,16 @@ def check_names(project: Project) -> None:
     Raises:
         ConfigError: the first that is not, with its line and the nearest right name.
     """
+    config = project.config
+    for key, value in (
+        ("query.diversity", config.query.diversity),
+        ("query.quotas", config.query.quotas),
+        ("query.overlap", config.query.overlap),
+        ("cost", config.cost),
+    ):
+        if value:
+            message = f"{key} is not available in this version of alcli"
+            raise ConfigError(message, where=project.source.where(key), hint="remove it")
     for key, registry, spec in _named(project):
         try:
             name, parameters = split_spec(spec)
@@ -35,8 +44,7 @@ def _named(project: Project) -> Iterator[tuple[str, Registry[Any], Any]]:
     yield "query.strategy", STRATEGIES, config.query.strategy
     if config.query.diversity is not None:
         yield "query.diversity", STRATEGIES, config.query.diversity
-    name, parameters = split_spec(config.seed.strategy)
-    yield "seed.strategy", STRATEGIES, {**parameters, "name": _SHORT.get(name, name)}
+    yield "seed.strategy", STRATEGIES, config.seed.strategy
     yield "model", MODELS, config.model.spec
     for member in config.committee.members or ():
         yield "committee.members", MODELS, member
@@ -44,3 +52,10 @@ def _named(project: Project) -> Iterator[tuple[str, Registry[Any], Any]]:
         yield "stop.any", STOPPING, criterion
     for criterion in config.stop.all:
         yield "stop.all", STOPPING, criterion
+
+
+def _find_beside(project: Project) -> None:
+    """A user's modules may lie beside the config."""
+    folder = str(project.pool_base.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
