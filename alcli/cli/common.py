@@ -36,7 +36,7 @@ class Common:
 
     def open(self) -> Project:
         """The project; every key and name in its config is checked here, before anything else."""
-        from alcli.checking import check_names
+        from alcli.loop import check_names
         from alcli.project import Project
 
         project = Project.open(self.project, self.config, self.settings)

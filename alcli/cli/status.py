@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         """Say where the loop stands, and the next command to type."""
         from alcli.status import status as look
 
-        result = look(common.open(), None if common.project == Path() else common.project)
+        result = look(common.open(), None if common.json or common.project == Path() else common.project)
         code = _EXIT_CODES.get(result.more["stage"], 0) if exit_code else 0
         return replace(result, exit_code=code)
 

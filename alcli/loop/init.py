@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alcli.checking import check_names
 from alcli.config import (
     CONFIG_NAME,
     Config,
@@ -19,7 +18,7 @@ from alcli.config import (
     put_setting,
 )
 from alcli.errors import DataError, StateError
-from alcli.loop import Result, plural
+from alcli.loop import Result, check_names, plural
 from alcli.project import Project
 from alcli.project.guess import Guess, guess, listed, quoted
 from alcli.project.sizes import Sizes, fit_sizes

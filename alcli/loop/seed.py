@@ -325,7 +325,7 @@ def build_seed_strategy(config: Config) -> Strategy:
     wants = [need for need in strategy.needs if need != "features"]
     if wants:
         raise ConfigError(
-            f"the seed strategy {split_spec(config.seed.strategy)[0]!r} needs {wants[0]}, which only a trained model has",
+            f"{split_spec(config.seed.strategy)[0]!r} needs {wants[0]}, which only a trained model has",
             hint="use stratified or random",
         )
     return strategy

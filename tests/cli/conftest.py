@@ -69,7 +69,7 @@ class Loop:
         before = self.tree()
         words = self.alcli(command, *args, code=1)
         assert words.out == ""
-        assert words.err.startswith("error ")
+        assert words.err.startswith("error: ")
         assert "Traceback" not in words.err
         document = self.alcli(command, *args, "--json", code=1)
         assert document.err == ""
@@ -116,6 +116,11 @@ class Loop:
     def table(self, name: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = pq.read_table(self.root / name).to_pylist()
         return rows
+
+    def content(self, name: str) -> bytes | None:
+        """A file's bytes; None where there is none."""
+        path = self.root / name
+        return path.read_bytes() if path.exists() else None
 
     def labels(self) -> dict[str, str]:
         return {row["id"]: row["label"] for row in self.table("labels.parquet")}

@@ -121,7 +121,7 @@ def test_the_scratch_project_is_swept_away(done):
 def test_other_settings_need_another_directory(done):
     refused = alcli(done[0], "demo", "--set", "random_state=1")
     assert refused.returncode == 1
-    assert "error alcli-demo: the demo here was started with no --set" in refused.stderr
+    assert "error: alcli-demo: the demo here was started with no --set" in refused.stderr
 
 
 @pytest.mark.slow
@@ -225,7 +225,7 @@ def test_options_that_do_not_go_together_are_refused(tmp_path, options):
 def test_an_error_of_a_command_is_the_demos_error(tmp_path):
     shown = in_process(tmp_path / "one", "--set", "seed.size=nine")
     assert shown.exit_code == 1
-    assert "error --set seed.size" in " ".join(shown.output.split())
+    assert "error: --set seed.size" in " ".join(shown.output.split())
     document = in_process(tmp_path / "two", "--set", "seed.size=nine", "--json")
     assert document.exit_code == 1
     assert json.loads(document.stdout)["error"]["kind"] == "config"

@@ -127,7 +127,7 @@ def test_an_error_is_one_json_document_on_stdout_of_a_real_process(at):
 
 def test_quiet_prints_errors_all_the_same(at):
     outcome = at("new").alcli("train", "--quiet", code=1)
-    assert (outcome.out, outcome.err.splitlines()[0]) == ("", "error this project has no seed set yet")
+    assert (outcome.out, outcome.err.splitlines()[0]) == ("", "error: this project has no seed set yet")
 
 
 def test_quiet_prints_nothing_when_all_is_well(at):

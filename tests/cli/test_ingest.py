@@ -569,4 +569,4 @@ def test_dated_answers_give_the_same_labels_in_any_order_split_and_repetition(an
     for number, part in enumerate(parts):
         other.doc("ingest", other.csv(f"part{number}.csv", part, header), "--skip-invalid")
     other.doc("ingest", other.root / "part0.csv")
-    assert (other.root / "labels.parquet").read_bytes() == (loop.root / "labels.parquet").read_bytes()
+    assert other.content("labels.parquet") == loop.content("labels.parquet")
