@@ -12,7 +12,7 @@ BIN := .venv/bin
 demo: .venv/installed  ## run the bundled example
 	$(BIN)/alcli demo
 
-test: .venv/installed lint  ## everything CI runs
+test: .venv/installed lint  ## lint, types and all tests; .ci/run is what CI runs
 	$(BIN)/pytest -n auto
 
 quick: .venv/installed  ## the tests that take no whole loops

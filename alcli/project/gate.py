@@ -279,7 +279,10 @@ def _explain_labels(labels: Sequence[str], classes: Sequence[str]) -> list[Probl
 
 
 def _check_conflicts(answers: pa.Table, ids: _Ids, problems: _Problems, unit: str) -> None:
-    """One annotator's different answers to one row, where no date tells which is the last one."""
+    """One annotator's different answers to one row, where no date tells which is the last one.
+
+    Two of the same moment are no conflict: the ledger ranks them by label, in whatever files they come.
+    """
     rows = np.flatnonzero(problems.good)
     where = coded(ids.values)[0][ids.code[rows]]  # two spellings of one id are one row
     pair = group(where, coded(answers["annotator"])[0][rows])
@@ -289,7 +292,8 @@ def _check_conflicts(answers: pa.Table, ids: _Ids, problems: _Problems, unit: st
     rows, pair = rows[again], group(pair[again])
     said = group(coded(answers["label"])[0][rows], coded(answers["status"])[0][rows])
     time, undated = (part[rows] for part in ticks(answers["labeled_at"]))
-    time[undated] = np.iinfo(np.int64).max  # an undated answer counts as of now
+    now = np.iinfo(np.int64).max
+    time[undated] = now  # an undated answer counts as of now
     n_pairs = int(pair.max()) + 1
     newest = np.full(n_pairs, np.iinfo(np.int64).min)
     np.maximum.at(newest, pair, time)
@@ -297,7 +301,7 @@ def _check_conflicts(answers: pa.Table, ids: _Ids, problems: _Problems, unit: st
     low, high = np.full(n_pairs, len(said)), np.full(n_pairs, -1)
     np.minimum.at(low, pair[last], said[last])
     np.maximum.at(high, pair[last], said[last])
-    torn = (low != high)[pair]
+    torn = ((low != high) & (newest == now))[pair]
     codes = np.full(answers.num_rows, -1, dtype=np.int64)
     codes[rows[torn]] = group(pair[torn])
     problems.add(codes, _explain_conflicts(answers, rows[torn], pair[torn], unit))

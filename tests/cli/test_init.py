@@ -230,7 +230,7 @@ def test_the_directory_may_be_an_argument_and_the_pool_lies_relative_to_where_on
         text=True,
         check=True,
     )
-    assert "60 rows, id id; features: text text." in done.stdout
+    assert "60 rows, ids in id; features: text from text." in done.stdout
     assert "cd deep/below && alcli seed" in done.stdout
     assert 'pool: "../../texts.csv"' in (tmp_path / "deep/below/alcli.yaml").read_text()
     subprocess.run([ALCLI, "seed", "-q"], cwd=tmp_path / "deep/below", check=True)

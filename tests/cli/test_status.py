@@ -31,7 +31,10 @@ def test_every_stage_of_the_loop_is_told_with_the_next_command(at, stage):
     found = loop.doc("status")
     assert (found["stage"], found["round"], found["next"]) == STAGES[stage]
     outcome = loop.alcli("status")
-    assert f"next {STAGES[stage][2]}" in " ".join(outcome.out.split())
+    following = STAGES[stage][2].replace("rounds/", f"{loop.root}/rounds/")
+    first, _, end = following.partition("`")
+    typed = f"{first}`{end.removesuffix('`')} -C {loop.root}`" if end else f"{following} -C {loop.root}"
+    assert f"next {typed}" in " ".join(outcome.out.split())
     assert (outcome.err, loop.tree()) == ("", before)
 
 

@@ -351,9 +351,9 @@ def test_answers_that_can_be_told_apart_are_no_conflict(file):
     assert (checked.good.num_rows, checked.rejected.num_rows) == (2, 0)
 
 
-def test_two_answers_of_one_moment_are_a_conflict():
+def test_two_answers_of_one_moment_are_left_to_the_ledger_to_rank():
     checked = passed(gate("a"), id=["a", "a"], label=["x", "skip"], labeled_at=["2026-01-01"] * 2)
-    assert checked.rejected.num_rows == 2
+    assert checked.rejected.num_rows == 0
 
 
 def test_the_same_answer_twice_is_no_conflict():
