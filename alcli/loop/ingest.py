@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
-from alcli.project import LABELS, LEDGER, Project, Step
+from alcli.project import LABELS, LEDGER, Project, Round, Step
 from alcli.project.classes import look_like_misspelled
 from alcli.project.intake import (
     LABEL_KEYS,
@@ -23,9 +23,8 @@ from alcli.project.intake import (
     all_rejected,
     checked_ledger,
     stage_ledger,
-    with_rows,
 )
-from alcli.project.ledger import LEDGER_SCHEMA, current, retract
+from alcli.project.ledger import current
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
@@ -65,58 +64,79 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         StateError: before seed.
         DataError: a row that cannot be taken, with its place and reason; nothing is written then.
     """
-    started = datetime.now(UTC)
-    round_ = project.newest
+    started, round_ = datetime.now(UTC), project.newest
     ledger = checked_ledger(project)
     asked, splits = read_asked(project), Splits.read(project)
-    places = Places(splits.split_of, asked.rounds)
     intake = _intake(project, options.rules, ledger, asked, splits, started)
     for path in files:
         intake.take(path, reader_of(path, options.format))
-    new_rows = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *intake.rows])
     if options.retract_source or options.retract_annotator:
-        tombstones = retract(
-            intake.ledger, at=started, source=options.retract_source, annotator=options.retract_annotator
-        )
-        intake.counts["retracted"] = tombstones.num_rows
-        new_rows = pa.concat_tables([new_rows, tombstones.select(LEDGER_SCHEMA.names)])
-        intake.ledger = with_rows(intake.ledger, tombstones)
-    recorded = any("ingest" in earlier.steps for earlier in project.rounds)
-    stands = recorded and (project.root / LABELS).exists()
-    changed = bool(new_rows.num_rows) or options.rebuild or (bool(ledger.num_rows) and not stands)
+        intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
     counts = _counts(intake, resolution, asked, splits)
-    rejected = _list_rejected(intake, options)
+    written = _list_rejected(intake, options)
+    changed = bool(intake.new_rows.num_rows) or not _stands(project, ledger, options)
     if changed and not options.dry_run:
-        step = Step(
-            "ingest",
-            settings=project.read_settings(LABEL_KEYS),
-            config=project.config.digest(LABEL_KEYS),
-            random_state=project.config.random_state,
-            inputs=intake.files,
-            outputs={},
-        )
-        with project.change() as change:
-            outputs = stage_ledger(project, change, resolution, intake.ledger, new_rows, places)
-            more = {
-                "clock": project.clock,
-                "resolve": project.config.labels.resolve,
-                "disputed": _disputed(resolution),
-                "classes": list(intake.classes or ()),
-            }
-            entry = step.finished(outputs, counts, **more)
-            record = round_.replacing(entry)
-            change.record(record)
-        project.log(record, "ingest", started, new=new_rows.num_rows)
+        places = Places(splits.split_of, asked.rounds)
+        written = [*_write(project, round_, intake, resolution, counts, places), *written]
+        project.log(round_, "ingest", started, new=intake.new_rows.num_rows)
     summary = _summary(counts, dry_run=options.dry_run)
     if not known_classes(project, ledger):
-        learned = _by_class(resolution)
-        summary += _learned(learned)
-        intake.warnings += look_like_misspelled(learned)
-    return _result(
-        project, intake, resolution, counts, options, changed=changed, also=rejected, summary=summary
+        summary += _learned(_by_class(resolution))
+        intake.warnings += look_like_misspelled(_by_class(resolution))
+    return Result(
+        "ingest",
+        round=round_.number,
+        changed=changed and not options.dry_run,
+        counts=counts,
+        files=written,
+        warnings=intake.warnings,
+        summary=summary,
+        more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
     )
+
+
+def _stands(project: Project, ledger: pa.Table, options: Options) -> bool:
+    """Whether `labels.parquet` is what the ledger comes to, so that nothing new means nothing to write."""
+    steps = [earlier.steps["ingest"] for earlier in project.rounds if "ingest" in earlier.steps]
+    if not steps:
+        return ledger.num_rows == 0
+    if not options.rebuild:
+        return (project.root / LABELS).exists()
+    same_policy = bool(steps[-1].more["resolve"] == project.config.labels.resolve)
+    return same_policy and project.intact(steps[-1], LABELS)
+
+
+def _write(
+    project: Project,
+    round_: Round,
+    intake: Intake,
+    resolution: Resolution,
+    counts: Mapping[str, int],
+    places: Places,
+) -> list[str]:
+    """Write the new ledger file, `labels.parquet` and the entry of this ingest, all at once."""
+    config = project.config
+    step = Step(
+        "ingest",
+        settings=project.read_settings(LABEL_KEYS),
+        config=config.digest(LABEL_KEYS),
+        random_state=config.random_state,
+        inputs=intake.files,
+        outputs={},
+    )
+    more = {
+        "clock": project.clock,
+        "resolve": config.labels.resolve,
+        "disputed": _disputed(resolution),
+        "classes": list(intake.classes or ()),
+    }
+    with project.change() as change:
+        outputs = stage_ledger(project, change, resolution, intake.ledger, intake.new_rows, places)
+        change.record(round_.replacing(step.finished(outputs, counts, **more)))
+    ledger = [LEDGER] if intake.new_rows.num_rows else []
+    return [LABELS, *ledger, f"{round_.folder}/round.json"]
 
 
 def _intake(
@@ -190,32 +210,6 @@ def _list_rejected(intake: Intake, options: Options) -> list[str]:
     FORMATS.build("csv").write(target, all_rejected(intake.rejected))
     intake.warnings.append(f"{plural(intake.counts['rejected'], 'row')} not taken: see {target}")
     return [str(target)]
-
-
-def _result(
-    project: Project,
-    intake: Intake,
-    resolution: Resolution,
-    counts: dict[str, int],
-    options: Options,
-    *,
-    changed: bool,
-    also: list[str],
-    summary: list[str],
-) -> Result:
-    written = (
-        [LABELS, LEDGER, f"{project.newest.folder}/round.json"] if changed and not options.dry_run else []
-    )
-    return Result(
-        "ingest",
-        round=project.newest.number,
-        changed=changed and not options.dry_run,
-        counts=counts,
-        files=[*written, *also],
-        warnings=intake.warnings,
-        summary=summary,
-        more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
-    )
 
 
 def _learned(counts: Mapping[str, int]) -> list[str]:

@@ -16,7 +16,16 @@ from alcli.errors import DataError, IntegrityError
 from alcli.project import LABELS, LEDGER, File, Project, Transaction
 from alcli.project.answers import read_answers
 from alcli.project.gate import Checked, Gate, check, rejected_columns
-from alcli.project.ledger import as_rows, content_digest, new_answers, next_file, read_ledger, write_ledger
+from alcli.project.ledger import (
+    LEDGER_SCHEMA,
+    as_rows,
+    content_digest,
+    new_answers,
+    next_file,
+    read_ledger,
+    retract,
+    write_ledger,
+)
 from alcli.project.resolve import Resolution
 from alcli.tables.atomic import sha256_file
 from alcli.tables.listing import path_in_messages
@@ -129,6 +138,22 @@ class Intake:
             self._reject(checked, path, sheet.unit)
         self._keep(checked, path, digest)
         self.counts["pending_blank"] += answers.n_pending
+
+    def take_back(self, source: str | None, annotator: str | None) -> None:
+        """Retract all answers of a file, of an annotator, or of one in the other.
+
+        Raises:
+            DataError: there is no such file or annotator, or several files of that name.
+        """
+        tombstones = retract(self.ledger, at=self.at, source=source, annotator=annotator)
+        self.counts["retracted"] = tombstones.num_rows
+        self.rows.append(tombstones.select(LEDGER_SCHEMA.names))
+        self.ledger = with_rows(self.ledger, tombstones)
+
+    @property
+    def new_rows(self) -> pa.Table:
+        """What is to join the ledger."""
+        return pa.concat_tables([LEDGER_SCHEMA.empty_table(), *self.rows])
 
     def _reject(self, checked: Checked, path: Path, unit: str) -> None:
         rejected = checked.rejected
