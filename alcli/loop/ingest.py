@@ -101,7 +101,7 @@ def _stands(project: Project, ledger: pa.Table, options: Options) -> bool:
     """Whether `labels.parquet` is what the ledger comes to, so that nothing new means nothing to write."""
     steps = [earlier.steps["ingest"] for earlier in project.rounds if "ingest" in earlier.steps]
     if not steps:
-        return ledger.num_rows == 0
+        return not ledger.num_rows
     if not options.rebuild:
         return (project.root / LABELS).exists()
     same_policy = bool(steps[-1].more["resolve"] == project.config.labels.resolve)
