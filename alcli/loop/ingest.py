@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
-from alcli.project import LABELS, LEDGER, Project, Round, Step
+from alcli.project import LABELS, LEDGER, Project
 from alcli.project.classes import look_like_misspelled
 from alcli.project.intake import (
-    LABEL_KEYS,
     Intake,
     Places,
     Rules,
+    Taken,
     all_rejected,
     checked_ledger,
-    stage_ledger,
+    stage_ingest,
 )
 from alcli.project.ledger import current
 from alcli.project.pool import Pool
@@ -74,13 +74,17 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
-    counts = _counts(intake, resolution, asked, splits)
+    places = Places(splits.split_of, asked.rounds)
+    taken = Taken(intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places)
+    counts = {**intake.counts, **taken.counts(), "pending": _pending(resolution, asked)}
     written = _list_rejected(intake, options)
-    changed = bool(intake.new_rows.num_rows) or not _stands(project, ledger, options)
+    changed = bool(taken.new_rows.num_rows) or not _stands(project, ledger, options)
     if changed and not options.dry_run:
-        places = Places(splits.split_of, asked.rounds)
-        written = [*_write(project, round_, intake, resolution, counts, places), *written]
-        project.log(round_, "ingest", started, new=intake.new_rows.num_rows)
+        with project.change() as change:
+            change.record(round_.replacing(stage_ingest(project, change, taken, counts, project.clock)))
+        new_file = [LEDGER] if taken.new_rows.num_rows else []
+        written = [LABELS, *new_file, f"{round_.folder}/round.json", *written]
+        project.log(round_, "ingest", started, new=taken.new_rows.num_rows)
     summary = _summary(counts, dry_run=options.dry_run)
     if not known_classes(project, ledger):
         summary += _learned(_by_class(resolution))
@@ -106,37 +110,6 @@ def _stands(project: Project, ledger: pa.Table, options: Options) -> bool:
         return (project.root / LABELS).exists()
     same_policy = bool(steps[-1].more["resolve"] == project.config.labels.resolve)
     return same_policy and project.intact(steps[-1], LABELS)
-
-
-def _write(
-    project: Project,
-    round_: Round,
-    intake: Intake,
-    resolution: Resolution,
-    counts: Mapping[str, int],
-    places: Places,
-) -> list[str]:
-    """Write the new ledger file, `labels.parquet` and the entry of this ingest, all at once."""
-    config = project.config
-    step = Step(
-        "ingest",
-        settings=project.read_settings(LABEL_KEYS),
-        config=config.digest(LABEL_KEYS),
-        random_state=config.random_state,
-        inputs=intake.files,
-        outputs={},
-    )
-    more = {
-        "clock": project.clock,
-        "resolve": config.labels.resolve,
-        "disputed": _disputed(resolution),
-        "classes": list(intake.classes or ()),
-    }
-    with project.change() as change:
-        outputs = stage_ledger(project, change, resolution, intake.ledger, intake.new_rows, places)
-        change.record(round_.replacing(step.finished(outputs, counts, **more)))
-    ledger = [LEDGER] if intake.new_rows.num_rows else []
-    return [LABELS, *ledger, f"{round_.folder}/round.json"]
 
 
 def _intake(
@@ -183,23 +156,12 @@ def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
     return sum(pairs[position] in before for position in standing[standing >= n_before].tolist())
 
 
-def _counts(intake: Intake, resolution: Resolution, asked: Asked, splits: Splits) -> dict[str, int]:
-    """Rows of the files, and where all asked rows stand now."""
-    status = Counter(resolution.rows["status"].to_pylist())
-    labeled = resolution.labels["id"].to_pylist()
-    in_validation = sum(splits.split_of.get(id_) == "validation" for id_ in labeled)
-    answered = dict(
-        zip(resolution.rows["id"].to_pylist(), resolution.rows["n_annotators"].to_pylist(), strict=True)
+def _pending(resolution: Resolution, asked: Asked) -> int:
+    """Rows that are still with people."""
+    rows = resolution.rows
+    return len(
+        asked.pending(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
     )
-    return {
-        **intake.counts,
-        "labeled": len(labeled) - in_validation,
-        "validation_labeled": in_validation,
-        "disputed": status["disputed"],
-        "skipped": status["skipped"],
-        "unsure": status["unsure"],
-        "pending": len(asked.pending(answered)),
-    }
 
 
 def _list_rejected(intake: Intake, options: Options) -> list[str]:
@@ -219,12 +181,6 @@ def _learned(counts: Mapping[str, int]) -> list[str]:
     shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:_SHOWN_CLASSES])
     more = f" and {len(counts) - _SHOWN_CLASSES} more" if len(counts) > _SHOWN_CLASSES else ""
     return [f"{plural(len(counts), 'class', 'classes')} learned: {shown}{more}."]
-
-
-def _disputed(resolution: Resolution) -> list[str]:
-    """Ids of rows on which annotators do not agree."""
-    rows = resolution.rows
-    return list(rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist())
 
 
 def _by_class(resolution: Resolution) -> dict[str, int]:

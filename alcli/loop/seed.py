@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -19,10 +18,11 @@ from alcli.config import Config
 from alcli.engine import FeatureSpace
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
-from alcli.project import SPLITS, File, Project, Round, Step, Transaction
+from alcli.project import LEDGER, SPLITS, File, Project, Round, Step, Transaction
 from alcli.project.brought import Brought, read_brought
 from alcli.project.draw import SAMPLE, Draw, Drawing, How
-from alcli.project.intake import LABEL_KEYS, Places, stage_ledger
+from alcli.project.intake import Places, Taken, stage_ingest, with_rows
+from alcli.project.ledger import read_ledger
 from alcli.project.pool import Pool, Rows
 from alcli.project.query_file import stage_query
 from alcli.project.resolve import resolve
@@ -205,36 +205,14 @@ class _Seeding:
         self, change: Transaction, splits: dict[str, Any], choices: list[Choice], pending: int
     ) -> Step:
         """The entry of an ingest of the brought labels."""
-        config = self.project.config
+        brought, config = self.brought, self.project.config
         split_of = {id_: split for split, (ids, _) in splits.items() for id_ in ids.to_pylist()}
-        answers = self.brought.answers
-        ledger = answers.append_column("ingest", pa.repeat(pa.scalar(1, pa.int64()), answers.num_rows))
-        asked = dict.fromkeys((choice.id for choice in choices), 0)
+        places = Places(split_of, dict.fromkeys((choice.id for choice in choices), 0))
+        ledger = with_rows(read_ledger(self.project.root / LEDGER), brought.answers)
         resolution = resolve(ledger, config.labels.resolve)
-        outputs = stage_ledger(self.project, change, resolution, ledger, answers, Places(split_of, asked))
-        in_validation = sum(split_of.get(id_) == VALIDATION for id_ in resolution.labels["id"].to_pylist())
-        counts = {
-            "new": answers.num_rows,
-            "labeled": resolution.labels.num_rows - in_validation,
-            "validation_labeled": in_validation,
-            "pending": pending,
-        }
-        status = Counter(resolution.rows["status"].to_pylist())
-        counts |= {name: status[name] for name in ("disputed", "skipped", "unsure")}
-        return Step(
-            "ingest",
-            settings=(),
-            config=config.digest(LABEL_KEYS),
-            random_state=config.random_state,
-            inputs=self.brought.files,
-            outputs=outputs,
-            counts=counts,
-            more={
-                "clock": self.project.clock + 1,
-                "resolve": config.labels.resolve,
-                "classes": list(self.brought.classes),
-            },
-        )
+        taken = Taken(brought.files, brought.classes, ledger, brought.answers, resolution, places)
+        counts = {"new": brought.answers.num_rows, **taken.counts(), "pending": pending}
+        return stage_ingest(self.project, change, taken, counts, self.project.clock + 1)
 
     def _mixed(self) -> list[Choice]:
         """Validation and seed rows in one order that tells nobody which is which."""
@@ -276,7 +254,7 @@ def _summary(counts: Mapping[str, int], folder: str, *, given: bool) -> list[str
 def _up_to_date(project: Project, labels: Path | None) -> Result:
     step = project.rounds[0].steps["seed"]
     folder = project.rounds[0].folder
-    if labels is not None and str(labels) not in step.inputs:
+    if labels is not None and project.digest(labels) not in {file.sha256 for file in step.inputs.values()}:
         raise StateError(
             "the seed set is drawn already",
             where=folder,

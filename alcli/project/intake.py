@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from alcli.errors import DataError, IntegrityError
-from alcli.project import LABELS, LEDGER, File, Project, Transaction
+from alcli.project import LABELS, LEDGER, File, Project, Step, Transaction
 from alcli.project.answers import read_answers
 from alcli.project.gate import Checked, Gate, check, rejected_columns
 from alcli.project.ledger import (
@@ -41,7 +42,7 @@ LABELS_SCHEMA = pa.schema(
         ("resolution", pa.string()),
     ]
 )
-LABEL_KEYS = ("task.classes", "labels")  # what of the config decides how answers are taken
+_LABEL_KEYS = ("task.classes", "labels")  # what of the config decides how answers are taken
 _SHOWN_PROBLEMS = 5
 _NEXT_INGEST = 1 << 40  # ranks behind every ingest that has a number
 
@@ -237,23 +238,56 @@ class Places:
     asked: Mapping[str, int]
 
 
-def stage_ledger(
-    project: Project,
-    change: Transaction,
-    resolution: Resolution,
-    ledger: pa.Table,
-    new_rows: pa.Table,
-    places: Places,
-) -> dict[str, File]:
-    """Stage a ledger file with the new rows, and `labels.parquet` as all of `ledger` resolves."""
-    if new_rows.num_rows:
-        write_ledger(change.path(f"{LEDGER}/{next_file(project.root / LEDGER).name}"), new_rows)
-    table = labels_table(resolution, ledger, places)
+@dataclass(frozen=True)
+class Taken:
+    """What an ingest comes to: its files, the ledger with its new rows, and what all answers resolve to."""
+
+    files: Mapping[str, File]
+    classes: Sequence[str]
+    ledger: pa.Table
+    new_rows: pa.Table
+    resolution: Resolution
+    places: Places
+
+    def counts(self) -> dict[str, int]:
+        """Rows by what their answers come to."""
+        labeled = self.resolution.labels["id"].to_pylist()
+        in_validation = sum(self.places.split_of.get(id_) == "validation" for id_ in labeled)
+        status = Counter(self.resolution.rows["status"].to_pylist())
+        return {
+            "labeled": len(labeled) - in_validation,
+            "validation_labeled": in_validation,
+            **{name: status[name] for name in ("disputed", "skipped", "unsure")},
+        }
+
+
+def stage_ingest(
+    project: Project, change: Transaction, taken: Taken, counts: Mapping[str, int], clock: int
+) -> Step:
+    """Stage a ledger file with the new rows, and `labels.parquet`; returns the step's entry."""
+    if taken.new_rows.num_rows:
+        write_ledger(change.path(f"{LEDGER}/{next_file(project.root / LEDGER).name}"), taken.new_rows)
+    table = labels_table(taken.resolution, taken.ledger, taken.places)
     pq.write_table(table, change.path(LABELS))
-    return {
-        LABELS: change.file(LABELS, table.num_rows),
-        LEDGER: File(content_digest(ledger), ledger.num_rows),
-    }
+    rows = taken.resolution.rows
+    return Step(
+        "ingest",
+        settings=project.read_settings(_LABEL_KEYS),
+        config=project.config.digest(_LABEL_KEYS),
+        random_state=project.config.random_state,
+        inputs=taken.files,
+        outputs={
+            LABELS: change.file(LABELS, table.num_rows),
+            LEDGER: File(content_digest(taken.ledger), taken.ledger.num_rows),
+        },
+        counts=counts,
+        more={
+            "clock": clock,
+            "resolve": project.config.labels.resolve,
+            "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
+            "classes": list(taken.classes),
+        },
+    )
 
 
 def labels_table(resolution: Resolution, ledger: pa.Table, places: Places) -> pa.Table:
