@@ -137,9 +137,9 @@ class Trained:
         if "features" in needs:
             found["features"] = rows
         if "proba" in needs:
-            found["proba"] = self.model.predict_proba(rows)
+            found["proba"] = self._proba(self.model, rows)
         if "votes" in needs:
-            found["votes"] = np.stack([member.predict_proba(rows) for member in self.members])
+            found["votes"] = np.stack([self._proba(member, rows) for member in self.members])
         if "embedding" in needs:
             found["embedding"] = self.model.embedding(rows)
             if found["embedding"] is None:
@@ -148,6 +148,17 @@ class Trained:
                     hint="use logistic_regression, or another strategy",
                 )
         return found
+
+    def _proba(self, model: Any, rows: Any) -> NDArray[np.float32]:
+        """(n, C) float32, what a model predicts; a user's model may give anything."""
+        try:
+            proba = np.asarray(model.predict_proba(rows), dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"the model {self.model_name!r} cannot predict: {error}") from error
+        if proba.shape != (rows.shape[0], len(self.classes)) or not np.isfinite(proba).all():
+            wanted = f"finite numbers of shape ({rows.shape[0]}, {len(self.classes)})"
+            raise ConfigError(f"the model {self.model_name!r} gave {proba.shape} instead of {wanted}")
+        return proba
 
 
 def asked_score(strategy: Any, name: str, candidates: Any) -> NDArray[np.float32]:
@@ -201,6 +212,11 @@ def fit_model(
         model.fit(rows, y, n_classes, rng)
     except ValueError as error:
         raise ConfigError(f"the model {name!r} cannot be trained: {error}") from error
+    except Exception as error:
+        if ":" not in name:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the model {name!r} cannot be trained: {what}") from error
 
 
 def stratified_bootstrap(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -111,7 +111,9 @@ class _Next:
     def after(self, stage: str) -> str:
         """The command, or what people do before it, in words."""
         if stage == "awaiting_labels":
-            return self._answers() if self.pending else self._typed("query --more 100")
+            # without a model nothing more can be asked; a late answer is taken
+            nothing_trained = self.newest.number == 0
+            return self._answers() if self.pending or nothing_trained else self._typed("query --more 100")
         if stage == "stopped":
             ingest = _newest(self.project.rounds, "ingest")
             if ingest is not None and _labels_are_new(ingest, self.project.rounds):
@@ -127,24 +129,29 @@ class _Next:
         return _typed(f"alcli {command}", self.folder)
 
     def _answers(self) -> str:
-        """The files that may still be with people: the last ones asked, as many as pending rows fill."""
-        files, rows = [], 0
-        for name, n_rows in reversed(self._asked()):
-            if rows < self.pending:
-                files.append(str(self.folder / name) if self.folder is not None else name)
-                rows += n_rows
-        names = [shlex.quote(name) for name in reversed(files)]
+        """The files that may still be with people."""
+        names = [
+            shlex.quote(str(self.folder / name) if self.folder is not None else name)
+            for name in self._with_people()
+        ]
         return f"label {', '.join(names)}, then `{self._typed('ingest ' + ' '.join(names))}`"
 
-    def _asked(self) -> list[tuple[str, int]]:
-        """Every file that went to people, with its rows, in order."""
-        found: list[tuple[str, int]] = []
+    def _with_people(self) -> list[str]:
+        """Files of rounds that have unanswered rows, or were asked since the newest ingest, in order."""
+        ingest = _newest(self.project.rounds, "ingest")
+        found: list[str] = []
         for round_ in self.project.rounds:
             step = round_.steps.get("query") or round_.steps.get("seed")
-            if step is not None:
-                whole = {f"{round_.folder}/query.csv": [1, step.counts["asked"]]}
-                batches: dict[str, list[int]] = step.more.get("batches", whole)
-                found += [(name, last - first + 1) for name, (first, last) in batches.items()]
+            if step is None:
+                continue
+            unanswered = (
+                ingest is None
+                or int(step.more["clock"]) > int(ingest.more["clock"])
+                or round_.number in ingest.more["waiting"]
+            )
+            given_back = self.pending and len(step.more.get("released", ())) >= step.counts["asked"]
+            if unanswered and not given_back:
+                found += step.more.get("batches", [f"{round_.folder}/query.csv"])
         return found
 
 

@@ -105,6 +105,7 @@ def check_names(project: Project) -> None:
         if value:
             message = f"{key} is not available in this version of alcli"
             raise ConfigError(message, where=project.source.where(key), hint="remove it")
+    _find_beside(project)
     for key, registry, spec in _named(project):
         try:
             name, parameters = split_spec(spec)

@@ -46,8 +46,12 @@ def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence
     if target.exists():
         return _existing(target, location)
     files = TableFiles(pool, Path())
-    found = guess(files, id_name)
-    told = _told(settings, found)
+    told = _told(settings)
+    found = guess(files, id_name or told.pop("id", None))
+    features = told.pop("features", {})
+    fill = features.pop("missing", "fill" if found.missing else "error") == "fill"
+    for kind, columns in features.items():
+        setattr(found, kind, columns)
     if not found.features:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise DataError(
@@ -63,13 +67,13 @@ def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence
         for file, count in zip(files.files, counts, strict=True)
     )
     sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
-    text = _yaml(location, found, sizes, told)
+    text = _yaml(location, found, sizes, told, fill=fill)
     check_names(Project(folder, Config.model_validate(told), Source()))
     with file_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     atomic_write(target, text)
     warnings = [f"column {name!r} is left out: {reason}" for name, reason in found.left_out.items()]
-    if found.missing:
+    if fill and found.missing:
         warnings.append(f"missing values in {', '.join(found.missing)}: features.missing is set to fill")
     return Result(
         "init",
@@ -117,16 +121,12 @@ def _summary(found: Guess, n_rows: int, target: Path, folder: Path) -> list[str]
     ]
 
 
-def _told(settings: Sequence[str], found: Guess) -> dict[str, dict[str, Any]]:
-    """What the user's settings say of each section; what they say of features joins the guess."""
+def _told(settings: Sequence[str]) -> dict[str, Any]:
+    """What the user's settings say of each section."""
     tree: dict[str, Any] = {}
     for setting in settings:
         put_setting(tree, *parse_setting(setting))
-    config = check_config(tree)
-    told = config.model_dump(mode="json", exclude_unset=True)
-    for kind, columns in told.pop("features", {}).items():
-        setattr(found, kind, columns)
-    return told
+    return check_config(tree).model_dump(mode="json", exclude_unset=True)
 
 
 def _shown(names: list[str]) -> str:
@@ -134,7 +134,7 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN_COLUMNS]) + more
 
 
-def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any]) -> str:
+def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: bool) -> str:
     """The config as text: every section, each key's meaning beside it."""
     features = [
         f"  {kind}: {listed(getattr(found, kind))}"
@@ -143,7 +143,7 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any]) -> str:
     ]
     if found.embedding:
         features.append(f"  embedding: {quoted(found.embedding)}")
-    if found.missing:
+    if fill:
         features.append("  missing: fill")
     rest = [
         f"  # {line}" for line in _unset("features", skip={line.split(":")[0].strip() for line in features})
@@ -200,6 +200,8 @@ def _plain(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return listed(value)
+    if isinstance(value, str):
+        return quoted(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
 
 

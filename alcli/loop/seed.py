@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.config import Config
-from alcli.engine import FeatureSpace
+from alcli.engine import FeatureSpace, asked_choice
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
 from alcli.project import LEDGER, SPLITS, File, Project, Round, Step, Transaction
@@ -52,7 +52,7 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
     """
     started = datetime.now(UTC)
     if project.rounds and "seed" in project.rounds[0].steps:
-        return _up_to_date(project, labels)
+        return _up_to_date(project, labels, validation_ids)
     pool = Pool(project)
     pool.check_columns()
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
@@ -251,20 +251,21 @@ def _summary(counts: Mapping[str, int], folder: str, *, given: bool) -> list[str
     ]
 
 
-def _up_to_date(project: Project, labels: Path | None) -> Result:
+def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | None) -> Result:
     step = project.rounds[0].steps["seed"]
     folder = project.rounds[0].folder
-    if labels is not None and project.digest(labels) not in {file.sha256 for file in step.inputs.values()}:
-        raise StateError(
-            "the seed set is drawn already",
-            where=folder,
-            hint=f"`alcli ingest {labels} --unrequested accept`",
-        )
+    brought = {file.sha256 for name, file in step.inputs.items() if name != "pool"}
+    advice = f"`alcli ingest {labels} --unrequested accept`"
+    for path, hint in ((labels, advice), (validation_ids, "the validation set is sealed for good")):
+        if path is not None and project.digest(path) not in brought:
+            raise StateError("the seed set is drawn already", where=folder, hint=hint)
     project.check(step, f"{folder}/selection.parquet")
     files = []
     if not (project.root / folder / QUERY).exists():
-        selection = read_selection(project, folder)
-        ids = selection.filter(pc.not_equal(selection["strategy"], "given"))["id"].to_pylist()
+        ledger = read_ledger(project.root / LEDGER, ("id", "source_sha256"))
+        given = pc.is_in(ledger["source_sha256"], value_set=pa.array(sorted(brought), pa.string()))
+        answered = set(ledger["id"].filter(given).to_pylist())
+        ids = [id_ for id_ in read_selection(project, folder)["id"].to_pylist() if id_ not in answered]
         with project.change() as change:
             stage_query(project, change, f"{folder}/{QUERY}", ids, FORMATS.build("csv"))
         files = [f"{folder}/{QUERY}"]
@@ -290,7 +291,8 @@ def _choose(config: Config, rows: Rows, distinct: NDArray[np.int64], size: int) 
         features = space.fit(sample.features).transform(candidates.features)
     keys = candidates.keys(config.random_state, 0)
     rng = np.random.default_rng([config.random_state, 0, 0])
-    return distinct[strategy.select(Candidates(key=keys, features=features), size, rng)]
+    name = split_spec(config.seed.strategy)[0]
+    return distinct[asked_choice(strategy, name, Candidates(key=keys, features=features), size, rng)]
 
 
 def build_seed_strategy(config: Config) -> Strategy:

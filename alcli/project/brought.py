@@ -17,6 +17,7 @@ from alcli.project import File, Project
 from alcli.project.intake import Intake, Rules
 from alcli.project.ledger import LEDGER_SCHEMA, read_ledger
 from alcli.project.pool import Mask, Pool, Rows, group_hashes, isin_sorted
+from alcli.tables.atomic import sha256_file
 from alcli.tables.hashing import Hashes
 
 _EMPTY = np.empty(0, dtype=np.uint64)
@@ -107,7 +108,10 @@ def read_brought(
     answers = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *intake.rows])
     if labels is not None and not answers.num_rows:
         raise DataError("the file has no labels", where=str(labels))
-    return Brought(answers, validation, intake.files, tuple(intake.classes or ()), tuple(intake.warnings))
+    files = dict(intake.files)
+    if validation_ids is not None:
+        files[intake.source(validation_ids)] = File(sha256_file(validation_ids), len(validation))
+    return Brought(answers, validation, files, tuple(intake.classes or ()), tuple(intake.warnings))
 
 
 def _read_ids(project: Project, pool: Pool, path: Path, reader_of: Callable[[Path], Any]) -> tuple[str, ...]:

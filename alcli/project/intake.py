@@ -171,14 +171,14 @@ class Intake:
         self.rejected.append(rejected_columns(rejected, path.name))
         self.counts["rejected"] += rejected.num_rows
 
-    def _source(self, path: Path) -> str:
+    def source(self, path: Path) -> str:
         """What the ledger calls a file: its path in the project, or its name where it lies outside."""
         inside = path_in_messages(path.resolve(), self.project.root.resolve())
         return path.name if Path(inside).is_absolute() else inside
 
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
         news = new_answers(checked.good, self.ledger)
-        source = self._source(path)
+        source = self.source(path)
         rows = as_rows(news.rows, source=source, sha256=digest, at=self.at)
         self.files[source] = File(digest, checked.good.num_rows)
         self.paths.append(path)
@@ -270,6 +270,8 @@ def stage_ingest(
     table = labels_table(taken.resolution, taken.ledger, taken.places)
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
+    answered = set(rows["id"].to_pylist())
+    waiting = {round_ for id_, round_ in taken.places.asked.items() if id_ not in answered}
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),
@@ -286,6 +288,7 @@ def stage_ingest(
             "resolve": project.config.labels.resolve,
             "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
             "classes": list(taken.classes),
+            "waiting": sorted(waiting),
         },
     )
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -340,3 +344,52 @@ def test_a_reader_that_goes_away_is_no_traceback(at):
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def _in_a_terminal(line, **more):
+    """What a command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "COLUMNS": "100", **more}
+    with subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as running:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+            while part := os.read(ours, 65536):
+                said += part
+        running.wait()
+    os.close(ours)
+    return said.decode()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="terminals differ")
+def test_colours_are_for_terminals_and_no_color_takes_them_away(at):
+    loop = at("seeded")
+    line = [ALCLI, "train", "-C", loop.root]
+    assert "\x1b[" in _in_a_terminal(line)
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;)", _in_a_terminal(line, NO_COLOR="1"))
+    assert "\x1b" not in _in_a_terminal(line, TERM="dumb")
+
+
+def test_no_command_prints_escape_codes_where_there_is_no_terminal(at):
+    loop = at("new")
+    loop.config(stop={"any": [{"name": "budget", "labels": 5}]})
+    commands = [
+        ["init", "--pool", loop.root / "pool.csv"],
+        ["seed"],
+        ["ingest", loop.root / "rounds/000/query.csv"],
+        ["train", "-v"],
+        ["score"],
+        ["query"],
+        ["query", "--more", "2"],
+        ["query", "--release"],
+        ["status", "-v"],
+        ["strategies"],
+        ["train", "--set", "query.strategy=margn"],
+    ]
+    for command in commands:
+        if command[0] == "ingest":
+            loop.answer()
+        code = int("margn" in str(command))
+        outcome = loop.alcli(*command, code=code)
+        assert "\x1b" not in outcome.out + outcome.err, command
+        assert outcome.out + outcome.err

@@ -570,3 +570,137 @@ def test_dated_answers_give_the_same_labels_in_any_order_split_and_repetition(an
         other.doc("ingest", other.csv(f"part{number}.csv", part, header), "--skip-invalid")
     other.doc("ingest", other.root / "part0.csv")
     assert other.content("labels.parquet") == loop.content("labels.parquet")
+
+
+def test_retract_names_one_file_by_its_path_in_the_project(loop):
+    asked = loop.asked()
+    loop.write("ann/answers.csv", f"id,label\n{asked[0]},pets\n{asked[1]},pets\n")
+    loop.write("bob/answers.csv", f"id,label\n{asked[2]},food\n")
+    loop.doc("ingest", loop.root / "ann/answers.csv")
+    loop.doc("ingest", loop.root / "bob/answers.csv")
+    assert [row["source"] for row in loop.ledger()] == ["ann/answers.csv"] * 2 + ["bob/answers.csv"]
+    loop.refused(
+        "ingest",
+        "--retract",
+        "answers.csv",
+        kind="data",
+        says="2 files that were ingested are called 'answers.csv'",
+        hint="ann/answers.csv, bob/answers.csv",
+    )
+    assert loop.doc("ingest", "--retract", "ann/answers.csv")["counts"]["retracted"] == 2
+    assert loop.labels() == {asked[2]: "food"}
+
+
+def test_two_contents_of_one_file_are_told_apart_by_their_sha256(known):
+    asked = known.asked()
+    known.doc("ingest", known.csv("answers.csv", [(asked[0], "pets")]))
+    known.doc("ingest", known.csv("answers.csv", [(asked[1], "food")]))
+    first, second = [row["source_sha256"] for row in known.ledger()]
+    for hint in (first, second):
+        known.refused("ingest", "--retract", "answers.csv", kind="data", says="2 files", hint=hint)
+    known.doc("ingest", "--retract", first)
+    assert known.labels() == {asked[1]: "food"}
+
+
+def test_a_file_outside_the_project_is_called_by_its_name(loop, tmp_path):
+    path = tmp_path / "outside.csv"
+    path.write_text(f"id,label\n{loop.asked()[0]},pets\n")
+    loop.doc("ingest", path)
+    assert loop.ledger()[0]["source"] == "outside.csv"
+    assert loop.doc("ingest", "--retract", "outside.csv")["counts"]["retracted"] == 1
+
+
+@pytest.mark.parametrize("options", [["--retract", "a.csv"], ["--retract-annotator", "ann"]])
+def test_files_are_not_taken_in_and_back_at_once(loop, options):
+    path = loop.answer()
+    before = loop.tree()
+    assert "then ingest files" in loop.alcli("ingest", path, *options, code=2).err
+    assert loop.tree() == before
+
+
+def test_a_typo_that_was_corrected_is_no_class_any_more(loop):
+    asked = loop.asked()
+    rows = [(id_, ("pets", "food")[n % 2]) for n, id_ in enumerate(asked[:12])]
+    first = loop.csv("first.csv", [(asked[0], "petts"), *rows[1:]])
+    assert loop.doc("ingest", first)["labels"] == {"food": 6, "pets": 5, "petts": 1}
+    loop.doc("ingest", loop.csv("more.csv", [(asked[12], "petts")]))  # as long as it stands, it is a class
+    loop.doc("ingest", loop.csv("corrected.csv", [(asked[0], "pets"), (asked[12], "pets")]))
+    again = loop.csv("again.csv", [(asked[13], "petts")])
+    loop.refused("ingest", again, kind="data", says="'petts' is none of the classes", hint="'pets'")
+    before = loop.tree()
+    found = loop.doc("ingest", first)
+    assert (found["changed"], found["counts"]["new"], found["counts"]["known"]) == (False, 0, 12)
+    assert loop.tree() == before
+    assert loop.labels() == {**dict(rows), asked[12]: "pets"}
+    assert loop.doc("train")["counts"]["classes"] == 2
+
+
+def test_a_typo_of_a_file_that_was_taken_back_is_no_class_any_more(loop):
+    asked = loop.asked()
+    loop.doc("ingest", loop.csv("good.csv", [(asked[0], "pets"), (asked[1], "food")]))
+    loop.doc("ingest", loop.csv("wrong.csv", [(asked[2], "foood")]), "--new-class")
+    loop.doc("ingest", "--retract", "wrong.csv")
+    path = loop.csv("next.csv", [(asked[3], "foood")])
+    loop.refused("ingest", path, kind="data", says="'foood' is none of the classes", hint="'food'")
+
+
+def test_the_first_answers_say_the_classes_they_name_and_point_at_likely_typos(loop):
+    asked = loop.asked()
+    rows = [(id_, ("pets", "food")[n % 2]) for n, id_ in enumerate(asked[:13])] + [(asked[13], "foood")]
+    path = loop.csv("a.csv", rows)
+    for options in (["--dry-run"], []):
+        outcome = loop.alcli("ingest", path, *options)
+        assert "3 classes learned: food 6, foood 1, pets 7." in outcome.out
+        assert "'foood' (1) is nearly 'food' (6): correct it if it is misspelled" in outcome.err
+    outcome = loop.alcli("ingest", loop.csv("b.csv", [(asked[14], "pets")]))
+    assert "learned" not in outcome.out
+    assert outcome.err == ""
+
+
+def test_classes_of_the_config_are_not_learned(known):
+    outcome = known.alcli("ingest", known.answer())
+    assert "learned" not in outcome.out
+    assert outcome.err == ""
+
+
+def test_a_labeled_set_changed_by_hand_is_mended_as_the_hint_says(at):
+    loop = at("scored")
+    before = loop.tree()
+    table = pq.read_table(loop.root / "labels.parquet")
+    for damage in ("changed", "cut", "removed"):
+        if damage == "changed":
+            pq.write_table(table.slice(1), loop.root / "labels.parquet")
+        elif damage == "cut":
+            loop.write("labels.parquet", b"PAR1")
+        else:
+            (loop.root / "labels.parquet").unlink()
+        loop.refused(
+            "train", kind="integrity", says="", where="labels.parquet", hint="alcli ingest --rebuild"
+        )
+        assert loop.doc("ingest", "--rebuild")["changed"]
+        assert loop.tree()["labels.parquet"] == before["labels.parquet"]
+        assert not loop.doc("train")["changed"]
+        assert not loop.doc("score")["changed"]
+
+
+def test_class_names_in_brackets_are_printed_as_they_are(at):
+    loop = at("seeded")
+    names = ("[red]", "[/x]")
+    asked = loop.asked()
+    path = loop.csv("a.csv", [(id_, names[int(id_[1:]) % 2]) for id_ in asked])
+    assert "2 classes learned: [/x] " in loop.alcli("ingest", path).out
+    loop.refused("ingest", loop.csv("b.csv", [(asked[0], "[re]")]), kind="data", says="'[re]'", hint="[red]")
+    assert "did you mean '[red]'?" in loop.alcli("ingest", loop.root / "b.csv", code=1).err
+    train = loop.alcli("train", "-v").out
+    assert sum(line.split()[0] in names for line in train.splitlines()) == 4  # by class, and the confusion
+    for command in ("score", "query"):
+        loop.doc(command)
+    rows = [
+        (id_, name, who) for id_ in loop.asked(1) for name, who in zip(names, ("[ann]", "[/]"), strict=True)
+    ]
+    disputed = loop.csv("[bold]c.csv", rows, ("id", "label", "annotator"))
+    assert "6 disputed" in loop.alcli("ingest", disputed).out
+    assert f"disputed: {', '.join(sorted(loop.asked(1)))}" in loop.alcli("status", "-v").out
+    outcome = loop.alcli("ingest", "--retract-annotator", "[an]", code=1)
+    assert "'[an]'" in outcome.err
+    assert "[ann]" in outcome.err

@@ -234,3 +234,72 @@ def test_the_directory_may_be_an_argument_and_the_pool_lies_relative_to_where_on
     assert "cd deep/below && alcli seed" in done.stdout
     assert 'pool: "../../texts.csv"' in (tmp_path / "deep/below/alcli.yaml").read_text()
     subprocess.run([ALCLI, "seed", "-q"], cwd=tmp_path / "deep/below", check=True)
+
+
+def test_settings_are_written_into_the_config_and_hold(at, empty, tmp_path):
+    pool = at("new").root / "pool.csv"
+    other = type(empty)(tmp_path / "fresh")
+    settings = [
+        "query.batch_size=5",
+        "query.explore=0.5",
+        "query.strategy=entropy",
+        "seed.size=10",
+        "split.validation=7",
+        "split.reserve=3",
+        "model.name=random_forest",
+        "model.n_trees=11",
+        "task.classes=[pets, food]",
+        "stop.any=[{name: budget, labels: 14}]",
+        "labels.resolve=latest",
+        "random_state=9",
+    ]
+    other.doc("init", "--pool", pool, *(part for setting in settings for part in ("--set", setting)))
+    found = other.doc("seed")["counts"]
+    assert (found["validation"], found["reserve"], found["seed"]) == (7, 3, 10)
+    other.doc("ingest", other.answer())
+    train = other.alcli("train").out
+    assert "Trained random_forest on 10 labels." in train
+    assert "Scored 70 rows by entropy." in other.alcli("score").out
+    other.doc("query")
+    reasons = [row["reason"] for row in other.table("rounds/001/selection.parquet")]
+    assert sorted(reasons) == ["explore"] * 2 + ["strategy"] * 3
+    assert "of 14" in other.doc("status")["stop"]["reason"]
+    card = json.loads((other.root / "rounds/001/model/card.json").read_text())
+    assert card["model"] == {"name": "random_forest", "n_trees": 11}
+
+
+@pytest.mark.parametrize(
+    ("setting", "says", "hint"),
+    [
+        ("query.batchsize=5", "unknown key 'batchsize'", "'batch_size'"),
+        ("qurey.batch_size=5", "unknown key 'qurey'", "'query'"),
+        ("query.batch_size=many", "found 'many'", ""),
+        ("query.strategy=margn", "unknown strategy 'margn'", "'margin'"),
+        ("model.name=logistic_regresion", "unknown model", "'logistic_regression'"),
+        ("model.treees=5", "has no parameter 'treees'", ""),
+        ("stop.any=[{name: budgett}]", "unknown stopping criterion 'budgett'", "'budget'"),
+        ("query.overlap=0.5", "query.overlap is not available", "remove it"),
+        ("cost={label: 1}", "cost is not available", "remove it"),
+        ("query.batch_size", "is no setting", "--set key.path=value"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_no_project_is_made(at, empty, tmp_path, setting, says, hint):
+    pool = at("new").root / "pool.csv"
+    other = type(empty)(tmp_path / "fresh")
+    other.refused("init", "--pool", pool, "--set", setting, kind="config", says=says, hint=hint)
+    assert not other.root.exists()
+
+
+def test_settings_that_yaml_would_read_otherwise_and_those_about_features_and_id_hold_too(empty, tmp_path):
+    rows = [(f"r{n}", f"k{n}", text) for n, text in enumerate(_texts(40))]
+    (tmp_path / "pool.csv").write_text(
+        "\n".join(["id,key,text", *(",".join(row) for row in rows)]), encoding="utf-8"
+    )
+    settings = ["id=key", 'labels.label="null"', "labels.id='row: id'", "features.missing=fill"]
+    line = [part for setting in settings for part in ("--set", setting)]
+    found = empty.doc("init", "--pool", tmp_path / "pool.csv", *line)
+    assert not [warning for warning in found["warnings"] if "missing values" in warning]
+    empty.doc("seed")
+    header = (empty.root / "rounds/000/query.csv").read_text().splitlines()[0].split(",")
+    assert (header[0], header[-1]) == ("row: id", "null")
+    assert {row["id"][0] for row in empty.table("splits.parquet")} == {"k"}

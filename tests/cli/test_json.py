@@ -120,3 +120,27 @@ def test_a_real_process_prints_utf_8_whatever_the_locale(at):
     )
     assert done.returncode == 1
     assert "größe" in json.loads(done.stdout.decode())["error"]["hint"]
+
+
+def test_a_stdout_of_ascii_alone_is_no_trouble(at):
+    """LC_ALL=C where Python takes it at its word."""
+    loop = at("seeded")
+    names = ("größe", "犬")
+    loop.csv("a.csv", [(id_, names[n % 2]) for n, id_ in enumerate(loop.asked())])
+    environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    def said(*command):
+        line = [ALCLI, *command]
+        done = subprocess.run(line, cwd=loop.root, capture_output=True, check=False, env=environment)
+        assert (done.returncode, done.stderr) == (0, b""), done
+        return done.stdout.decode("ascii")
+
+    assert "2 classes learned: " in said("ingest", "a.csv", "--dry-run")
+    assert json.loads(said("ingest", "a.csv", "--json"))["labels"] == dict.fromkeys(names, 10)
+    assert "Trained logistic_regression on 12 labels." in said("train", "-v")
+    for command in ("score", "query"):
+        loop.doc(command)
+    loop.doc("ingest", loop.csv("b.csv", [(id_, names[0]) for id_ in loop.asked(1)]))
+    loop.doc("train")
+    assert "first 0." in said("status", "-v")
+    assert set(json.loads(said("train", "--json"))["metrics"]["per_class"]) == set(names)

@@ -243,3 +243,134 @@ def test_the_order_cut_and_format_of_the_pool_do_not_change_what_is_drawn(at, tm
     other.doc("seed", "--set", "pool=parts")
     for name in ("splits.parquet", "rounds/000/query.csv", "rounds/000/selection.parquet"):
         assert other.tree()[name] == first[name]
+
+
+def _a_team(loop, truth=lambda n: ("pets", "food")[n % 2]):
+    """The usual pool with two copies of r001, labels of r000 to r019, and a test set of r020 to r029."""
+    rows = _read_pool(loop)
+    text = dict(rows)
+    loop.csv("pool.csv", [*rows, ("copy1", text["r001"]), ("copy20", text["r020"])], ("id", "text"))
+    loop.csv("labels.csv", [(f"r{n:03d}", truth(n)) for n in range(20)])
+    loop.csv("test.csv", [(f"r{n:03d}",) for n in range(20, 30)], ("id",))
+    return loop
+
+
+def _read_pool(loop):
+    frame = pd.read_csv(loop.root / "pool.csv", dtype=str)
+    return list(frame[["id", "text"]].itertuples(index=False, name=None))
+
+
+def test_labels_that_a_team_has_are_the_seed_set_and_its_test_set_is_the_validation_set(at):
+    loop = _a_team(at("new"))
+    loop.config(split={"validation": 8, "reserve": 4})
+    brought = ["--labels", loop.root / "labels.csv", "--validation-ids", loop.root / "test.csv"]
+    found = loop.doc("seed", *brought)
+    assert {name: found["counts"][name] for name in ("validation", "reserve", "seed", "asked")} == {
+        "validation": 10,
+        "reserve": 4,
+        "seed": 20,
+        "asked": 10,
+    }
+    splits = _splits(loop)
+    assert {id_ for id_, split in splits.items() if split == "seed"} == {f"r{n:03d}" for n in range(20)}
+    assert {id_ for id_, split in splits.items() if split == "validation"} == {
+        f"r{n:03d}" for n in range(20, 30)
+    }
+    assert splits["copy20"] == "held_out"
+    assert loop.labels() == {f"r{n:03d}": ("pets", "food")[n % 2] for n in range(20)}
+    assert set(loop.asked()) == {f"r{n:03d}" for n in range(20, 30)}
+    before = loop.tree()
+    for options in ([], brought):
+        assert not loop.doc("seed", *options)["changed"]
+        assert loop.tree() == before
+    (loop.root / "rounds/000/query.csv").unlink()
+    loop.doc("seed")
+    assert set(loop.asked()) == {f"r{n:03d}" for n in range(20, 30)}
+
+    loop.doc("ingest", loop.answer())
+    train = loop.doc("train")
+    assert (train["counts"]["labeled"], train["counts"]["validation_labeled"]) == (20, 10)
+    loop.doc("score")
+    scored = {row["id"] for row in loop.table("rounds/001/scores/part-00000.parquet")}
+    assert not scored & {*loop.of_split("validation"), *loop.of_split("reserve"), "copy20"}
+    loop.doc("query")
+    assert not set(loop.asked(1)) & {"copy1", *loop.labels()}
+    loop.doc("ingest", loop.answer(1))
+    assert loop.doc("train")["round"] == 2
+
+
+def test_a_query_file_of_labels_and_test_set_that_was_lost_is_written_again_as_it_was(at):
+    loop = _a_team(at("new"))
+    loop.csv(
+        "labels.csv", [(f"r{n:03d}", ("pets", "food")[n % 2]) for n in range(25)]
+    )  # five of the test set
+    loop.doc("seed", "--labels", loop.root / "labels.csv", "--validation-ids", loop.root / "test.csv")
+    assert set(loop.asked()) == {f"r{n:03d}" for n in range(25, 30)}
+    before = loop.tree()
+    (loop.root / "rounds/000/query.csv").unlink()
+    assert loop.doc("seed")["files"] == ["rounds/000/query.csv"]
+    assert loop.tree() == before
+
+
+def test_labels_of_copies_of_validation_rows_are_left_out_and_said(at):
+    loop = _a_team(at("new"))
+    loop.csv("labels.csv", [*((f"r{n:03d}", ("pets", "food")[n % 2]) for n in range(8)), ("copy20", "pets")])
+    found = loop.doc("seed", "--labels", loop.root / "labels.csv", "--validation-ids", loop.root / "test.csv")
+    assert (
+        "1 labeled rows are copies or group-mates of validation rows: left out (first: 'copy20')"
+        in (found["warnings"])
+    )
+    assert set(loop.labels()) == {f"r{n:03d}" for n in range(8)}
+    assert _splits(loop)["copy20"] == "held_out"
+
+
+def test_labels_alone_leave_the_validation_set_to_be_drawn_apart_from_them(at):
+    loop = _a_team(at("new"))
+    found = loop.doc("seed", "--labels", loop.root / "labels.csv")
+    assert (found["counts"]["validation"], found["counts"]["seed"], found["counts"]["asked"]) == (8, 20, 8)
+    labeled = set(loop.labels())
+    assert not labeled & set(loop.asked())
+    assert not {"copy1"} & {*loop.of_split("validation"), *loop.of_split("reserve")}
+    status = loop.doc("status")
+    assert (status["stage"], status["labeled"], status["next"]) == ("ready_to_train", 20, "alcli train")
+
+
+def test_a_test_set_alone_leaves_the_seed_set_to_be_drawn(at):
+    loop = _a_team(at("new"))
+    found = loop.doc("seed", "--validation-ids", loop.root / "test.csv")
+    assert (found["counts"]["validation"], found["counts"]["seed"], found["counts"]["asked"]) == (10, 12, 22)
+    assert set(loop.of_split("validation")) == {f"r{n:03d}" for n in range(20, 30)}
+    loop.doc("ingest", loop.answer())
+    for command in ("train", "score", "query"):
+        loop.doc(command)
+
+
+def test_answers_and_test_rows_that_the_pool_does_not_have_are_refused(at):
+    loop = _a_team(at("new"))
+    labels = loop.csv("strange.csv", [("r000", "pets"), ("nobody", "food")])
+    loop.refused(
+        "seed", "--labels", labels, kind="data", says="no such id in the pool", where="strange.csv, row 3"
+    )
+    test = loop.csv("ids.csv", [("r020",), ("nobody",)], ("id",))
+    says = "the pool has no row 'nobody' (1 of 2 ids are missing)"
+    loop.refused("seed", "--validation-ids", test, kind="data", says=says, where="ids.csv")
+    twice = loop.csv("twice.csv", [("r020",), ("r020",)], ("id",))
+    loop.refused(
+        "seed", "--validation-ids", twice, kind="data", says="'r020' stands twice", where="twice.csv"
+    )
+    none = loop.csv("none.csv", [], ("id",))
+    loop.refused("seed", "--validation-ids", none, kind="data", says="names no rows", where="none.csv")
+    blank = loop.csv("blank.csv", [("r000", ""), ("r001", "")])
+    loop.refused("seed", "--labels", blank, kind="data", says="has no labels", where="blank.csv")
+    loop.refused("seed", "--labels", loop.root / "gone.csv", kind="file", says="", where="gone.csv")
+    assert loop.doc("status")["stage"] == "new"
+
+
+def test_labels_brought_after_the_seed_set_was_drawn_are_refused(at):
+    loop = _a_team(at("new"))
+    loop.doc("seed")
+    labels = loop.root / "labels.csv"
+    hint = "--unrequested accept"
+    loop.refused("seed", "--labels", labels, kind="state", says="drawn already", hint=hint)
+    test = loop.root / "test.csv"
+    loop.refused("seed", "--validation-ids", test, kind="state", says="drawn already")

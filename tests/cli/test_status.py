@@ -166,3 +166,116 @@ def test_status_leaves_no_lock_and_no_cache_in_a_new_project(at):
     loop = at("new")
     loop.doc("status")
     assert not (loop.root / ".alcli").exists()
+
+
+def test_after_scores_of_another_strategy_the_next_command_is_score(at):
+    loop = at("scored")
+    loop.config(query={"batch_size": 6, "strategy": "entropy"})
+    assert (loop.doc("status")["stage"], loop.doc("status")["next"]) == ("scored", "alcli score")
+    loop.doc("score")
+    assert loop.doc("status")["next"] == "alcli query"
+    loop.doc("query")
+
+
+def test_every_file_that_may_be_with_people_is_named(at):
+    loop = at("seeded")
+    asked = loop.asked()
+    loop.doc("ingest", loop.csv("some.csv", [(id_, "pets") for id_ in asked[:14]]))
+    for command in ("train", "score", "query"):
+        loop.doc(command)
+    loop.doc("query", "--more", "2")
+    files = ["rounds/000/query.csv", "rounds/001/query.csv", "rounds/001/query-2.csv"]
+    found = loop.doc("status")
+    assert found["pending"] == 14
+    assert found["next"] == f"label {', '.join(files)}, then `alcli ingest {' '.join(files)}`"
+    for number in (0, 1):
+        loop.answer(number)
+    loop.csv(files[2], [(row["id"], "food") for row in loop.table("rounds/001/selection.parquet")[6:]])
+    loop.doc("ingest", *(loop.root / name for name in files))
+    assert loop.doc("status")["pending"] == 0
+
+
+def test_rows_of_an_old_file_are_still_with_people_when_a_newer_one_has_come_back(at):
+    loop = at("seeded")
+    asked = loop.asked()
+    loop.doc("ingest", loop.csv("some.csv", [(id_, "pets") for id_ in asked[:14]]))
+    for round_ in (1, 2):
+        for command in ("train", "score", "query"):
+            loop.doc(command)
+        if round_ == 1:
+            loop.doc("ingest", loop.answer(1))
+    found = loop.doc("status")
+    assert found["pending"] == 12
+    assert "rounds/000/query.csv" in found["next"]
+    assert "rounds/002/query.csv" in found["next"]
+
+
+def test_a_folder_with_a_blank_is_quoted_in_the_next_command(at):
+    loop = at("queried")
+    root = loop.root.rename(loop.root.with_name("my project"))
+    moved = type(loop)(root)
+    line = moved.alcli("status").out.rpartition("`alcli ")[2].strip().removesuffix("`")
+    moved.answer(1)
+    done = subprocess.run(f"{ALCLI} {line}", shell=True, capture_output=True, text=True, check=True)
+    assert "6 new answers" in done.stdout
+    assert "my project" not in moved.doc("status")["next"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_line_ends_in_blanks(at, stage):
+    loop = at(stage)
+    commands = [["status"], ["status", "-v"], ["strategies"]]
+    if stage == "labeled":
+        commands += [["train", "-v"], ["score"], ["query"], ["query", "--more", "3"], ["query", "--release"]]
+    if stage == "seeded":
+        commands += [["seed"], ["ingest", loop.answer()]]
+    if stage == "answered":
+        commands += [["train", "-v"], ["train"]]
+    for command in commands:
+        outcome = loop.alcli(*command)
+        for line in [*outcome.out.splitlines(), *outcome.err.splitlines()]:
+            assert line == line.rstrip(), command
+
+
+def test_where_every_label_was_taken_back_there_is_nothing_to_query(at):
+    loop = at("scored")
+    loop.doc("ingest", "--retract", "rounds/000/query.csv")
+    found = loop.doc("status")
+    assert (found["stage"], found["labeled"], found["pending"]) == ("awaiting_labels", 0, 20)
+    assert found["next"] == "label rounds/000/query.csv, then `alcli ingest rounds/000/query.csv`"
+
+
+def test_where_no_label_stands_and_nobody_is_asked_the_next_command_works(empty, at):
+    pool = at("new").root / "pool.csv"
+    empty = type(empty)(empty.root.with_name("unasked"))
+    empty.write("pool.csv", pool.read_bytes())
+    empty.config(split={"validation": 0, "reserve": 0})
+    empty.doc("seed")
+    empty.doc("ingest", empty.answer())
+    empty.doc("ingest", "--retract", "rounds/000/query.csv")
+    empty.doc("query", "--release")
+    found = empty.doc("status")
+    assert (found["labeled"], found["pending"]) == (0, 0)
+    assert "alcli query" not in found["next"]
+
+
+def test_labels_newer_than_the_model_are_trained_on_before_one_stops(at):
+    loop = at("queried")
+    _budget(loop, 12)
+    assert loop.doc("status")["next"] == "stop labeling; labels.parquet is the labeled set"
+    loop.doc("ingest", loop.answer(1))
+    found = loop.doc("status")
+    assert (found["stage"], found["stop"]["verdict"]) == ("stopped", "stop")
+    assert found["next"].startswith("alcli train: the last labels")
+    assert f"alcli train -C {loop.root}: the last labels" in loop.alcli("status").out
+    loop.doc("train")
+    assert loop.doc("status")["next"] == "stop labeling; labels.parquet is the labeled set"
+
+
+def test_a_query_beyond_the_stop_warns_with_the_verdict(at):
+    loop = at("scored")
+    _budget(loop, 12)
+    verdict = loop.doc("status")["stop"]
+    found = loop.doc("query")
+    assert found["warnings"] == [f"a stopping criterion says stop: {verdict['reason']}"]
+    assert found["counts"]["asked"] == 6
