@@ -338,5 +338,14 @@ def _show_todo(result: Result, common: Common) -> None:
         lines.append("then type")
     console.print()
     console.print(lines[0], style="bold", markup=False)
-    for line in (*lines[1:], *(f"  {step}" for step in more["next"])):
+    steps = [*_on_the_path(), *more["next"]]
+    for line in (*lines[1:], *(f"  {step}" for step in steps)):
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _on_the_path() -> list[str]:
+    """What makes `alcli` a command, where the environment that it lies in is not active."""
+    beside = Path(sys.executable).parent
+    if shutil.which("alcli") is not None or not (beside / "alcli").exists():
+        return []
+    return [f"PATH={shlex.quote(str(beside))}:$PATH"]
