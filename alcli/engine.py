@@ -275,7 +275,8 @@ class Batch:
     def _new_content(self, block: Positions, content: Hashes) -> Positions:
         _, first = np.unique(content[block], return_index=True)
         distinct = block[np.sort(first)]
-        new = distinct[~np.isin(content[distinct], self._contents)]
+        # by sorting: the other way of numpy 2.0 overflows on 64-bit hashes
+        new = distinct[~np.isin(content[distinct], self._contents, kind="sort")]
         self.copies += len(block) - len(new)
         return new
 

@@ -102,9 +102,9 @@ class Drawing:
         content = rows.content()
         groups = group_hashes(rows, self.group_by) if self.group_by else None
         sealed = self._sealed(content, groups, n_given)
-        free = ~np.isin(content, content[sealed]) & ~isin_sorted(content, self.labeled.content)
+        free = ~np.isin(content, content[sealed], kind="sort") & ~isin_sorted(content, self.labeled.content)
         if groups is not None:
-            free &= ~np.isin(groups, groups[sealed])
+            free &= ~np.isin(groups, groups[sealed], kind="sort")
         free[:n_given] = False
         wanted = 0 if self.brought.train else self.sizes.seed
         open_rows = np.flatnonzero(free)
@@ -140,7 +140,7 @@ class Drawing:
         """Validation and reserve: the given rows, or distinct random ones apart from the labeled."""
         allowed = ~self.labeled.find(content, groups)
         if n_given:
-            allowed &= ~np.isin(content, content[:n_given])
+            allowed &= ~np.isin(content, content[:n_given], kind="sort")
             allowed[:n_given] = False
         drawn = np.flatnonzero(allowed)
         drawn = drawn[first_distinct(content[drawn])]

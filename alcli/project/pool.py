@@ -261,7 +261,7 @@ class Pool:
         seen: dict[str, str] = {}
         for batch in self._files.batches([self._config.id]):
             ids = col.read_ids(batch, self._config.id)
-            for row in np.flatnonzero(np.isin(hash_strings(ids), suspects)):
+            for row in np.flatnonzero(np.isin(hash_strings(ids), suspects, kind="sort")):
                 name, place = ids[int(row)].as_py(), batch.place(int(row))
                 if name in seen:
                     raise DataError(

@@ -216,7 +216,10 @@ def test_a_wrong_embedding_is_named_with_its_row(at, vectors, says, row, dtype):
 def test_a_null_in_a_fixed_size_embedding_is_named_with_its_row(at):
     loop = at("new")
     vectors = pa.array([[1.0, 2.0], None, [3.0, 4.0]], pa.list_(pa.float32(), 2))
-    _parquet(loop, {"id": ["a", "b", "c"], "v": vectors}, features={"embedding": "v"})
+    try:
+        _parquet(loop, {"id": ["a", "b", "c"], "v": vectors}, features={"embedding": "v"})
+    except pa.ArrowNotImplementedError:
+        pytest.skip("this Arrow writes no such file")
     loop.refused("seed", kind="data", says="the embedding is missing", where="pool.parquet, row 2, column v")
 
 
