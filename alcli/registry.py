@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -84,8 +83,6 @@ class Registry(Generic[Member]):
 
     def _load_users(self, name: str) -> type[Member]:
         module_name, _, class_name = name.partition(":")
-        if "" not in sys.path:
-            sys.path.insert(0, "")  # a module beside the project is found, as with `python -m`
         try:
             member: Any = getattr(import_module(module_name), class_name)
         except Exception as error:  # a user's module may raise anything

@@ -105,10 +105,11 @@ def check_names(project: Project) -> None:
         if value:
             message = f"{key} is not available in this version of alcli"
             raise ConfigError(message, where=project.source.where(key), hint="remove it")
-    _find_beside(project)
     for key, registry, spec in _named(project):
         try:
             name, parameters = split_spec(spec)
+            if ":" in name:
+                _find_beside(project)
             # a criterion may need parameters, and costs next to nothing to build
             if parameters or ":" in name or registry is STOPPING or name not in registry.names():
                 registry.build(spec)
@@ -132,7 +133,7 @@ def _named(project: Project) -> Iterator[tuple[str, Registry[Any], Any]]:
 
 
 def _find_beside(project: Project) -> None:
-    """A user's modules may lie beside the config."""
+    """A user's modules may lie beside the config; last, so that none of them hides a library."""
     folder = str(project.pool_base.resolve())
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)

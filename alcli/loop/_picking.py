@@ -66,7 +66,7 @@ class Picking:
             found, ranked = look(width, size - len(chosen))
             self.n_candidates = max(self.n_candidates, ranked.n_candidates)
             chosen += found
-            if len(ranked) == ranked.n_candidates:
+            if len(chosen) == size or len(ranked) == ranked.n_candidates:
                 break
             self.closed |= set(ranked.ids.to_pylist())  # each is chosen now, or a copy, or too near
             width = min(4 * width, max(width, _WIDEST))

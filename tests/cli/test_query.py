@@ -167,3 +167,16 @@ def test_a_lost_model_and_lost_scores_come_back_as_they_were_and_the_query_stand
         assert loop.doc(command)["changed"]
     assert loop.tree() == before | {log: loop.tree()[log]}
     assert loop.doc("query", "--more", "3")["counts"]["added"] == 3
+
+
+def test_beside_the_random_share_the_strategy_has_its_pick_of_all_other_candidates(at):
+    loop = at("scored")
+    loop.config(query={"batch_size": 20, "explore": 0.5, "max_similarity": None})
+    loop.doc("query")
+    chosen = {row["id"]: row for row in loop.table("rounds/001/selection.parquet")}
+    explored = {id_ for id_, row in chosen.items() if row["reason"] == "explore"}
+    assert (len(chosen), len(explored)) == (20, 10)
+    closed = explored | {*loop.asked()}
+    left = [row for row in loop.table("rounds/001/scores/part-00000.parquet") if row["id"] not in closed]
+    best = sorted((row["score"] for row in left), reverse=True)[:10]
+    assert sorted((chosen[id_]["score"] for id_ in chosen.keys() - explored), reverse=True) == best
