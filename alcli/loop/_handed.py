@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alcli.engine import Trained, stacked
-from alcli.project import Project
-from alcli.project.pool import Pool, Rows
+from alcli.engine import stacked
+from alcli.loop._ground import Ground
+from alcli.project.pool import Rows, RowSource
 from alcli.strategies import Candidates, Labeled, Strategy
 from alcli.tables.hashing import Hashes, salted
 
@@ -19,7 +19,7 @@ class Handing:
     """Makes `Candidates` of pool rows for one strategy in one round.
 
     Args:
-        trained: the model and its features.
+        ground: the round's model and pool.
         strategy: says what it needs.
         labels: the label of each training row; None: nobody looks at them.
         asked: ids of rows that people have, and have not answered.
@@ -27,19 +27,18 @@ class Handing:
 
     def __init__(
         self,
-        project: Project,
-        trained: Trained,
+        ground: Ground,
         strategy: Strategy,
         labels: Mapping[str, str] | None,
         asked: Iterable[str] = (),
     ) -> None:
-        self.trained = trained
+        self.trained = ground.trained
         self.needs = frozenset(strategy.needs)
-        self._config = project.config
-        self._round = project.newest.number
+        self._config = ground.config
+        self._round = ground.round
         self._labeled: Labeled | None = None
         if "labeled" in self.needs and labels is not None:
-            self._labeled = self._read_labeled(Pool(project), labels, frozenset(asked))
+            self._labeled = self._read_labeled(ground.pool, labels, frozenset(asked))
 
     def __len__(self) -> int:
         """Labeled rows that the strategy looks at, and rows with people."""
@@ -73,7 +72,7 @@ class Handing:
             both = features if before is None else stacked([before, features])
             self._labeled = replace(self._labeled, asked=both)
 
-    def _read_labeled(self, pool: Pool, labels: Mapping[str, str], asked: frozenset[str]) -> Labeled:
+    def _read_labeled(self, pool: RowSource, labels: Mapping[str, str], asked: frozenset[str]) -> Labeled:
         number = {name: n for n, name in enumerate(self.trained.classes)}
         label_of = {id_: label for id_, label in labels.items() if label in number}
         rows = pool.take({*label_of, *asked}, self._config.features)

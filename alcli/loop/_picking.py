@@ -11,19 +11,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alcli.engine import Batch, Trained, asked_choice
+from alcli.engine import Batch, asked_choice
 from alcli.errors import ConfigError, suggest
+from alcli.loop._ground import Ground
 from alcli.loop._handed import Handing
 from alcli.loop._quotas import equal_seats, named_seats
 from alcli.loop._shortlists import AT_RANDOM, Order, Shortlist, Shortlists
 from alcli.loop._work import check_work
-from alcli.models import read_model
-from alcli.project import Project, Round
-from alcli.project.model_folder import model_folder
+from alcli.project.scores import ScoreTables
 from alcli.project.selection import Choice
 from alcli.project.standing import Standing
-from alcli.registry import FEATURES, MODELS, STRATEGIES, split_spec
-from alcli.strategies import Size, Strategy
+from alcli.registry import STRATEGIES, split_spec
+from alcli.strategies import Strategy
 from alcli.tables.hashing import hash_strings, salted
 
 Name = TypeVar("Name", str, None)
@@ -68,14 +67,12 @@ class Stage:
 class Picking:
     """Chooses a batch: first the random share, then shares by segment, then the strategy's rows."""
 
-    def __init__(self, project: Project, round_: Round, standing: Standing) -> None:
-        self.project = project
-        self.config = project.config.query
-        self.round = round_
+    def __init__(self, ground: Ground, scores: ScoreTables, standing: Standing) -> None:
+        self.ground = ground
+        self.config = ground.config.query
         self.standing = standing
-        self.trained = Trained.of(read_model(model_folder(project, round_)), FEATURES, MODELS)
         self.batch = Batch(self.config.max_similarity)
-        self.shortlists = Shortlists(project, round_, self.trained, standing.closed, self.batch)
+        self.shortlists = Shortlists(ground, scores, standing.closed, self.batch)
         self.n_candidates = self.shortlists.n_candidates
         self.notes: list[str] = []
         self._copies = 0
@@ -121,7 +118,7 @@ class Picking:
         # validation rows are with people too, but must not steer what is chosen
         reasons = self.standing.asked.reason
         asked = {id_ for id_ in self.standing.pending if reasons[id_] != "validation"} | set(explored)
-        handing = Handing(self.project, self.trained, strategy, self.standing.labels, asked)
+        handing = Handing(self.ground, strategy, self.standing.labels, asked)
         return Chooser(strategy, name, key, handing)
 
     def _by_quota(self, size: int, n_explore: int, stage: Stage) -> list[Choice]:
@@ -138,7 +135,7 @@ class Picking:
         if unknown:
             raise ConfigError(
                 f"no row of the pool has {unknown[0]!r} in {column!r}",
-                where=self.project.source.where("query.quotas"),
+                where=self.ground.where("query.quotas"),
                 hint=suggest(unknown[0], names),
             )
         found = self._fill(seats, stage)
@@ -215,22 +212,15 @@ class Picking:
         rows = look.rows.take(by_key)
         beyond = -np.inf if stage.bounded else look.beyond
         candidates = chooser.handing.candidates(rows, beyond=beyond)
-        scale = Size(
-            len(rows),
-            self.round.steps["train"].more.get("row", {}).get("numbers", 0),
-            len(self.trained.classes),
-            len(self.trained.members),
-            len(chooser.handing),
-            size,
-        )
-        check_work(self.project, chooser.key, chooser.name, chooser.strategy, scale)
-        rng = np.random.default_rng([self.project.config.random_state, self.round.number, _STEP])
+        scale = self.ground.size(len(rows), len(chooser.handing), size)
+        check_work(self.ground, chooser.key, chooser.name, chooser.strategy, scale)
+        rng = np.random.default_rng([self.ground.config.random_state, self.ground.round, _STEP])
         return by_key[asked_choice(chooser.strategy, chooser.name, candidates, size, rng)]
 
     def _overlapping(self, chosen: list[Choice], count: int) -> list[Choice]:
         """The same choices, `count` of them, drawn at random, for two annotators."""
         ids = pa.array([choice.id for choice in chosen], pa.string())
-        keys = salted(hash_strings(ids), self.project.config.random_state, self.round.number, "overlap")
+        keys = salted(hash_strings(ids), self.ground.config.random_state, self.ground.round, "overlap")
         twice = set(np.argsort(keys, kind="stable")[:count].tolist())
         return [
             replace(choice, reason="overlap") if n in twice else choice for n, choice in enumerate(chosen)

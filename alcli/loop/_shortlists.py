@@ -12,18 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from alcli.engine import Batch, Trained
-from alcli.project import Project, Round
-from alcli.project.pool import Pool, Rows
-from alcli.project.scores import PREDICTION, Ranked, Scores, Segments
+from alcli.engine import Batch
+from alcli.loop._ground import Ground
+from alcli.project.pool import Rows
+from alcli.project.scores import PREDICTION, Ranked, Scores, ScoreTables, Segments
 from alcli.tables.hashing import Hashes, salted
 
 _COPIES = 4
 """A shortlist's rows are held as they were read, in their order, and as features; some room is for work."""
 
 
-_ROW = 4096
-"""Bytes of a row's features, where a model of an earlier version does not say."""
 Name = TypeVar("Name", str, None)
 """A value of the column that parts the pool; None is the whole pool."""
 
@@ -83,21 +81,18 @@ class Shortlists:
         batch: is told of their features, to keep away from them.
     """
 
-    def __init__(
-        self, project: Project, round_: Round, trained: Trained, closed: Collection[str], batch: Batch
-    ) -> None:
-        self._config = project.config
-        self._round = round_.number
-        self._pool = Pool(project)
-        self._pool.check_columns()
-        self._space = trained.space
+    def __init__(self, ground: Ground, scores: ScoreTables, closed: Collection[str], batch: Batch) -> None:
+        self._config = ground.config
+        self._round = ground.round
+        self._pool = ground.pool
+        self._space = ground.trained.space
         self._unknown = pa.array(sorted(closed), pa.string())
-        self._scores = Scores(project.root / round_.folder / "scores", self._unknown)
+        self._scores = Scores(scores, self._unknown)
         self._batch = batch
         self._segments = self._parted_by()
         self.n_candidates = self._scores.n_candidates
-        size = round_.steps["train"].more.get("row", {}).get("bytes", _ROW)
-        self.most = max(1, int(project.config.query.max_gib * 2**30 / (_COPIES * max(1, size))))
+        room = ground.config.query.max_gib * 2**30
+        self.most = max(1, int(room / (_COPIES * max(1, ground.row["bytes"]))))
 
     def look(self, widths: Mapping[Name, int], order: Order) -> dict[Name, Shortlist]:
         """Of each segment as many candidates as asked for, those that stand highest.

@@ -7,13 +7,13 @@ from typing import Any
 
 from alcli.config.schema import Query
 from alcli.errors import ConfigError
-from alcli.project import Project
+from alcli.loop._ground import Ground
 from alcli.strategies import Size, Strategy
 
 GIB = 2**30
 
 
-def check_work(project: Project, key: str, name: str, strategy: Strategy, size: Size) -> None:
+def check_work(ground: Ground, key: str, name: str, strategy: Strategy, size: Size) -> None:
     """Nothing, where a choice stays within `query.max_minutes` and `query.max_gib`.
 
     Args:
@@ -22,12 +22,12 @@ def check_work(project: Project, key: str, name: str, strategy: Strategy, size: 
     Raises:
         ConfigError: it would not; with what the strategy declares, and what would do.
     """
-    limits = project.config.query
+    limits = ground.config.query
     try:
         work, allowed = strategy.work(size), _allowed(strategy, size, limits)
     except Exception as error:  # a user's strategy may raise anything
         what = f"the strategy {name!r} cannot be used: work raised {type(error).__name__}: {error}"
-        raise ConfigError(what, where=project.source.where(key)) from error
+        raise ConfigError(what, where=ground.where(key)) from error
     if allowed:
         return
     takes = f"about {_time(work.seconds)} of CPU time and {_memory(work.memory)}"
@@ -36,7 +36,7 @@ def check_work(project: Project, key: str, name: str, strategy: Strategy, size: 
         f"{name} would take {takes} for a batch of {size.batch_size:,} from {size.n:,} rows "
         f"({strategy.cost}); query.max_minutes and query.max_gib allow {most}"
     )
-    raise ConfigError(message, where=project.source.where(key), hint=_advice(strategy, size, limits))
+    raise ConfigError(message, where=ground.where(key), hint=_advice(strategy, size, limits))
 
 
 def _allowed(strategy: Strategy, size: Size, limits: Query) -> bool:

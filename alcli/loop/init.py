@@ -66,7 +66,7 @@ def init(folder: Path, pool: str, id_name: str | None = None, settings: Sequence
         else sum(batch.table.num_rows for batch in file.batches([found.id], 1 << 16))
         for file, count in zip(files.files, counts, strict=True)
     )
-    sizes, _ = fit_sizes(Project(folder, Config(), Source()), n_rows)
+    sizes, _ = fit_sizes(Config(), Source().where, n_rows)
     text = _yaml(location, found, sizes, told, fill=fill)
     check_names(Project(folder, Config.model_validate(told), Source()))
     with file_errors(folder):

@@ -13,12 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from alcli.errors import IntegrityError, StateError
 from alcli.loop import Result, judge, plural
+from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
 from alcli.project import Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool
 from alcli.project.query_file import stage_query
+from alcli.project.scores import score_files
 from alcli.project.selection import (
     QUERY,
     SELECTION,
@@ -46,7 +48,10 @@ def query(project: Project, more: int = 0) -> Result:
         return _up_to_date(project, round_, done)
     score = _scored_step(project, round_)
     standing = Standing.read(project)
-    picking = Picking(project, round_, standing)
+    pool = Pool(project)
+    pool.check_columns()
+    ground = Ground.of(project, round_, pool, read_trained(project, round_))
+    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
     size = more or project.config.query.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
@@ -237,7 +242,7 @@ def _more_command(round_: Round, size: int) -> str:
 
 def _add(project: Project, done: Step, picking: Picking, choices: list[Choice], size: int) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
-    started, round_ = datetime.now(UTC), picking.round
+    started, round_ = datetime.now(UTC), project.newest
     folder = round_.folder
     batches: dict[str, list[int]] = dict(
         done.more.get("batches", {f"{folder}/{QUERY}": [1, done.counts["asked"]]})

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from alcli.engine import Trained, asked_score, asked_survey
+from alcli.engine import Trained
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Progress, Result, plural, silent
-from alcli.loop._handed import Handing
-from alcli.loop._work import check_work
+from alcli.loop._ground import Ground
+from alcli.loop._scoring import Scoring
 from alcli.models import read_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.model_folder import model_folder
-from alcli.project.pool import Pool, Rows
+from alcli.project.pool import Pool
 from alcli.project.splits import Splits
 from alcli.project.standing import Standing
 from alcli.registry import FEATURES, MODELS, STRATEGIES, split_spec
-from alcli.strategies import Candidates, Size, Strategy
-from alcli.tables.hashing import Hashes
+from alcli.strategies import Strategy
 
 READS = ("id", "features", "query.strategy", "random_state")
 PART_ROWS = 1 << 20
@@ -55,11 +51,14 @@ def score(project: Project, progress: Progress = silent) -> Result:
         project.check(done)
     pool.check_columns()
     trained = _trained_for(strategy, project, folder)
-    scoring = _Scoring(project, pool, trained, strategy, progress)
+    ground = Ground.of(project, round_, pool, trained)
+    looks = strategy.ranks() and "labeled" in strategy.needs
+    labels = Standing.read(project).labels if looks else None
+    scoring = Scoring(ground, Splits.read_with_groups(project, pool), strategy, labels, progress)
     target = f"{round_.folder}/scores"
     with project.change() as change:
         with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
-            parts = scoring.write(change.folder(target))
+            parts = _write(scoring, change.folder(target))
         outputs = {f"{target}/{name}": change.file(f"{target}/{name}", rows) for name, rows in parts.items()}
         counts = {"scored": sum(parts.values()), "sealed": scoring.n_sealed}
         more = {"strategy": config.value("query.strategy"), "classes": list(trained.classes), "content": True}
@@ -148,138 +147,36 @@ def newest_labels(project: Project) -> File:
     return steps[-1].outputs[LABELS]
 
 
-class _Scoring:
-    """One pass over the pool, and one before it where the strategy makes a survey."""
+def _write(scoring: Scoring, folder: Path) -> dict[str, int]:
+    """Write `part-*.parquet` into a folder; returns each part's number of rows."""
+    parts: dict[str, int] = {}
+    writer, room = None, 0
+    try:
+        for table in scoring.tables():
+            if writer is None or table.num_rows > room:
+                if writer is not None:
+                    writer.close()
+                name = f"part-{len(parts):05d}.parquet"
+                parts[name], room = 0, PART_ROWS
+                writer = _writer(folder / name, scoring.schema)
+            writer.write_table(table)
+            parts[name] += table.num_rows
+            room -= table.num_rows
+        if writer is None:
+            _writer(folder / "part-00000.parquet", scoring.schema).close()
+            parts["part-00000.parquet"] = 0
+    finally:
+        if writer is not None:
+            writer.close()
+    return parts
 
-    def __init__(
-        self, project: Project, pool: Pool, trained: Trained, strategy: Strategy, progress: Progress
-    ) -> None:
-        self.project = project
-        self.pool = pool
-        self.trained = trained
-        self.strategy = strategy
-        self.name = split_spec(project.config.query.strategy)[0]
-        self.ranks = strategy.kind == "score" or strategy.ranks()
-        standing = Standing.read(project) if self.ranks and "labeled" in strategy.needs else None
-        self.handing = Handing(project, trained, strategy, standing.labels if standing is not None else None)
-        self.progress = progress
-        self.splits = Splits.read_with_groups(project, pool)
-        self.classes = pa.array(trained.classes, pa.string())
-        self.schema = pa.schema(
-            [
-                ("id", pa.string()),
-                ("score", pa.float32()),
-                ("prediction", pa.string()),
-                ("confidence", pa.float32()),
-                ("proba", pa.list_(pa.float32(), len(trained.classes))),
-                ("content", pa.uint64()),
-            ]
-        )
-        self.n_rows = 0
-        self.n_sealed = 0
 
-    def write(self, folder: Path) -> dict[str, int]:
-        """Write `part-*.parquet` into a folder; returns each part's number of rows."""
-        parts: dict[str, int] = {}
-        writer, room = None, 0
-        try:
-            for table in self._scored():
-                if writer is None or table.num_rows > room:
-                    if writer is not None:
-                        writer.close()
-                    name = f"part-{len(parts):05d}.parquet"
-                    parts[name], room = 0, PART_ROWS
-                    writer = self._writer(folder / name)
-                writer.write_table(table)
-                parts[name] += table.num_rows
-                room -= table.num_rows
-            if writer is None:
-                self._writer(folder / "part-00000.parquet").close()
-                parts["part-00000.parquet"] = 0
-        finally:
-            if writer is not None:
-                writer.close()
-        return parts
-
-    def _writer(self, path: Path) -> pq.ParquetWriter:
-        return pq.ParquetWriter(
-            path,
-            self.schema,
-            use_dictionary=["prediction"],
-            write_statistics=["score"],
-            compression="zstd",
-            compression_level=1,
-        )
-
-    def _scored(self) -> Iterator[pa.Table]:
-        """Tables of about a row group each."""
-        self._check_work()
-        if self.ranks and self.strategy.survey_needs:
-            self.strategy = asked_survey(self.strategy, self.name, self._surveyed())
-        held: list[pa.RecordBatch] = []
-        self.n_rows = self.n_sealed = 0
-        for rows, content in self._open(unique=True):
-            if len(rows):
-                held.append(self._batch(rows, content))
-            if sum(batch.num_rows for batch in held) >= 1 << 16:
-                yield pa.Table.from_batches(held)
-                held = []
-        if held:
-            yield pa.Table.from_batches(held)
-
-    def _check_work(self) -> None:
-        """Refuse before a long pass what could not be chosen at its end."""
-        rounds, query = self.project.rounds, self.project.config.query
-        n_rows = self.pool.n_rows or int(rounds[0].steps["seed"].counts["pool"])
-        chooser = STRATEGIES.build(query.diversity) if query.diversity is not None else self.strategy
-        shortlist = min(n_rows, query.shortlist or chooser.shortlist(query.batch_size))
-        size = Size(
-            n_rows if chooser.kind == "score" else shortlist,
-            self.project.newest.steps["train"].more.get("row", {}).get("numbers", 0),
-            len(self.trained.classes),
-            len(self.trained.members),
-            len(self.handing),
-            query.batch_size,
-        )
-        if query.diversity is not None:
-            name = split_spec(query.diversity)[0]
-            check_work(self.project, "query.diversity", name, chooser, size)
-            size = replace(size, n=n_rows)
-        check_work(self.project, "query.strategy", self.name, self.strategy, size)
-
-    def _surveyed(self) -> Iterator[Candidates]:
-        """The pool as the strategy surveys it."""
-        for rows, _ in self._open(unique=False):
-            evidence = self.trained.evidence(rows.features, self.strategy.survey_needs)
-            given = {need: evidence[need] for need in self.strategy.survey_needs}
-            yield Candidates(self.handing.keys(rows.id_hash), **given)
-
-    def _open(self, *, unique: bool) -> Iterator[tuple[Rows, Hashes]]:
-        """The rows that may be scored, and contents: neither sealed, nor copies of sealed ones."""
-        for rows in self.pool.rows(self.project.config.features, self.splits.shown, unique=unique):
-            self.n_rows += len(rows)
-            content = rows.content()
-            self.splits.check_content(rows, content)
-            sealed = self.splits.find_sealed(rows, content)
-            self.n_sealed += int(sealed.sum())
-            yield (rows.take(~sealed), content[~sealed]) if sealed.any() else (rows, content)
-            self.progress(self.n_rows, self.pool.n_rows)
-
-    def _batch(self, rows: Rows, content: Hashes) -> pa.RecordBatch:
-        needs = self.handing.needs if self.ranks else frozenset[str]()
-        evidence = self.trained.evidence(rows.features, {"proba", *needs})
-        proba = evidence["proba"]
-        best = proba.argmax(axis=1)
-        score = pa.nulls(len(rows), pa.float32())
-        if self.ranks:
-            candidates = self.handing.candidates(rows, evidence)
-            score = pa.array(asked_score(self.strategy, self.name, candidates), pa.float32())
-        columns = [
-            rows.ids,
-            score,
-            self.classes.take(pa.array(best)),
-            pa.array(proba[np.arange(len(best)), best]),
-            pa.FixedSizeListArray.from_arrays(pa.array(proba.ravel()), proba.shape[1]),
-            pa.array(content),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        use_dictionary=["prediction"],
+        write_statistics=["score"],
+        compression="zstd",
+        compression_level=1,
+    )

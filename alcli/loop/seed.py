@@ -5,36 +5,30 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from alcli.config import Config
-from alcli.engine import FeatureSpace, asked_choice
-from alcli.errors import ConfigError, StateError
+from alcli.errors import StateError
 from alcli.loop import Result, plural
+from alcli.loop._drawing import draw_splits
 from alcli.project import LEDGER, SPLITS, File, Project, Round, Step, Transaction
 from alcli.project.brought import Brought, read_brought
-from alcli.project.draw import SAMPLE, Draw, Drawing, How
+from alcli.project.draw import Draw
 from alcli.project.intake import Places, Taken, stage_ingest, with_rows
 from alcli.project.ledger import read_ledger
-from alcli.project.pool import Pool, Rows
+from alcli.project.pool import Pool
 from alcli.project.query_file import stage_query
 from alcli.project.resolve import resolve
 from alcli.project.selection import QUERY, Choice, read_selection, selection_table, stage_selection
-from alcli.project.sizes import SIZE_KEYS, fit_sizes
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
 from alcli.project.strata import strata_of
-from alcli.registry import FEATURES, FORMATS, STRATEGIES, reader_of, split_spec
-from alcli.strategies import Candidates, Labeled, Strategy, allocate
+from alcli.registry import FORMATS, reader_of, split_spec
 from alcli.tables.hashing import Hashes, salted
 
-_FEW_GROUPS = 5
 READS = ("id", "features", "split", "seed", "random_state")
 
 
@@ -57,21 +51,12 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
     pool.check_columns()
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
     brought = read_brought(project, pool, labels, validation_ids, reader_of, started)
-    sizes, warnings = fit_sizes(project, n_rows)
-    how = How(partial(_choose, project.config), allocate)
-    drawing = Drawing(project.config, pool, n_rows, sizes, brought, how)
-    draw = drawing.draw()
-    if draw.distinct is not None:
-        sizes, warnings = fit_sizes(project, n_rows, distinct=draw.distinct)
-        drawing = Drawing(project.config, pool, n_rows, sizes, brought, how)
-        draw = drawing.draw()
-        warnings += _shortage(project, draw)
-    warnings += [*_few_groups(draw), *_missed_strata(drawing)]
-    held_out = drawing.held_out(draw)
+    drawn = draw_splits(project.config, project.source.where, pool, n_rows, brought)
+    held_out = drawn.held_out
     leaking = set(brought.train) & set(held_out[0].to_pylist())
     if leaking:
         brought = brought.without(leaking)
-    seeding = _Seeding(project, pool, n_rows, draw, held_out, brought)
+    seeding = _Seeding(project, pool, n_rows, drawn.draw, held_out, brought)
     round_ = seeding.write()
     project.log(round_, "seed", started)
     counts = round_.steps["seed"].counts
@@ -81,47 +66,9 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
         changed=True,
         counts=counts,
         files=[*seeding.outputs, f"{round_.folder}/round.json"],
-        warnings=[*warnings, *brought.warnings],
+        warnings=[*drawn.warnings, *brought.warnings],
         summary=_summary(counts, round_.folder, given=bool(brought.validation)),
     )
-
-
-def _shortage(project: Project, draw: Draw) -> list[str]:
-    """Fewer rows than even the fitted sizes say: their copies or group-mates are sealed.
-
-    Raises:
-        ConfigError: the user set the sizes, or nothing is left for the seed set.
-    """
-    if draw.distinct is None:
-        return []
-    found = (
-        f"only {len(draw.validation):,} validation, {len(draw.reserve):,} reserve and "
-        f"{len(draw.seed):,} seed rows can be drawn apart from each other"
-    )
-    if not len(draw.seed) or any(project.config.is_set(key) for key in SIZE_KEYS):
-        hint = "make split.validation, split.reserve or seed.size smaller, or the groups finer"
-        raise ConfigError(found, where=project.source.where("split"), hint=hint)
-    return [found]
-
-
-def _missed_strata(drawing: Drawing) -> list[str]:
-    missed = drawing.strata.n_missed if drawing.strata is not None else 0
-    if not missed:
-        return []
-    return [
-        f"{plural(missed, 'stratum', 'strata')} of seed.stratify_by got no row: raise seed.size to cover them"
-    ]
-
-
-def _few_groups(draw: Draw) -> list[str]:
-    """Rows of one group are alike: a few groups measure less than their rows promise."""
-    if draw.groups is None:
-        return []
-    n_groups = len(np.unique(draw.groups[draw.validation]))
-    if n_groups >= _FEW_GROUPS:
-        return []
-    few = plural(n_groups, "group")
-    return [f"the validation rows come from {few} only: metrics will say less than they show"]
 
 
 class _Seeding:
@@ -277,38 +224,3 @@ def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | No
         files=files,
         summary=[f"Up to date: the seed set stands in {folder}/{QUERY}, the splits in {SPLITS}."],
     )
-
-
-def _choose(config: Config, rows: Rows, distinct: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Positions of the seed set among the distinct rows, by the seed strategy; features are fitted on all."""
-    if not len(distinct) or not size:
-        return np.empty(0, dtype=np.int64)
-    strategy = build_seed_strategy(config)
-    candidates = rows.take(distinct)
-    keys = candidates.keys(config.random_state, 0)
-    given = Candidates(keys)
-    if strategy.needs:
-        space = FeatureSpace({kind: FEATURES.build(kind) for kind in config.features.describing})
-        sample = rows.take(np.arange(min(SAMPLE, len(rows))))
-        features = space.fit(sample.features).transform(candidates.features)
-        nobody = Labeled(features[:0], np.empty(0, dtype=np.int64))
-        given = Candidates(keys, features=features, labeled=nobody)
-    rng = np.random.default_rng([config.random_state, 0, 0])
-    name = split_spec(config.seed.strategy)[0]
-    return distinct[asked_choice(strategy, name, given, size, rng)]
-
-
-def build_seed_strategy(config: Config) -> Strategy:
-    """The strategy that chooses the seed set: any that needs no model.
-
-    Raises:
-        ConfigError: it needs a model's predictions.
-    """
-    strategy: Strategy = STRATEGIES.build(config.seed.strategy)
-    wants = [need for need in strategy.needs if need not in ("features", "labeled")]
-    if wants:
-        raise ConfigError(
-            f"{split_spec(config.seed.strategy)[0]!r} needs {wants[0]}, which only a trained model has",
-            hint="use stratified, random, typiclust, core_set or another that needs none",
-        )
-    return strategy

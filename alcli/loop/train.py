@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from alcli.config import Config
-from alcli.engine import FeatureSpace, Trained, Views, fit_model, size_of_a_row, stratified_bootstrap
+from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
 from alcli.loop import Result, judge, plural, strategies_of
+from alcli.loop._learning import classes_of, fit_space, learn, training_rng
 from alcli.loop._predictions import check_predicted, stale_predictions
 from alcli.metrics import Estimate, Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
@@ -25,13 +24,10 @@ from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import card_of, model_folder
 from alcli.project.pool import Pool, Rows
-from alcli.project.sample import lowest
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES
 
 READS = ("id", "features", "task", "model", "random_state")
-SAMPLE = 20_000
-_STEP = 1
 
 
 def train(project: Project) -> Result:
@@ -144,7 +140,7 @@ class _Training:
         self.splits = Splits.read_with_groups(project, pool)
         # a StateError says what to do when nobody has answered yet; so a table there is
         self.labels = pq.read_table(project.root / LABELS)
-        self.classes = _classes(project.config, self.labels)
+        self.classes = classes_of(project.config, pc.unique(self.labels.column("label")).to_pylist())
         check_predicted(project, self.classes)
 
     def run(self, started: datetime, *, restore: bool = False) -> Result:
@@ -256,11 +252,8 @@ class _Training:
         config = self.project.config
         space = self._space()
         rows = Views(space, data.rows.features)
-        rng = np.random.default_rng([config.random_state, self.round.number, _STEP])
-        model = MODELS.build(config.model.spec)
-        fit_model(config.model.name, model, rows.read_by(model), data.y, len(self.classes), rng)
+        model, members = learn(config, self.round.number, rows, data.y, len(self.classes), votes=self.votes)
         self.row = size_of_a_row(rows.features)
-        members = self._committee(rows, data.y, rng) if self.votes else []
         made_from = {
             "labels": self.step.inputs[LABELS].sha256,
             "splits": self.step.inputs[SPLITS].sha256,
@@ -283,39 +276,15 @@ class _Training:
 
     def _space(self) -> FeatureSpace:
         """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
-        config = self.project.config
         for round_ in reversed(self.project.rounds):
             if "train" in round_.steps and round_.number != self.round.number:
                 stored = self._stored(round_)
-                if stored.kinds == config.features.by_kind:
+                if stored.kinds == self.project.config.features.by_kind:
                     return FeatureSpace.of(stored, FEATURES)
-        ids = lowest(self.pool.rows(), SAMPLE, config.random_state, 0)
-        sample = self.pool.take(ids, config.features, self.splits.shown)
-        content = sample.content()
-        sample = sample.take(~self.splits.find_sealed(sample, content))
-        sample = sample.take(np.argsort(sample.keys(config.random_state, 0), kind="stable"))
-        space = FeatureSpace({kind: FEATURES.build(kind) for kind in config.features.describing})
-        return space.fit(sample.features)
+        return fit_space(self.project.config, self.pool, self.splits)
 
     def _stored(self, round_: Round) -> Stored:
         return read_model(model_folder(self.project, round_))
-
-    def _committee(
-        self, rows: Views, y: NDArray[np.int64], rng: np.random.Generator
-    ) -> list[tuple[Mapping[str, Any], Any]]:
-        """The members: other models on all labels, or the model on stratified bootstraps."""
-        config = self.project.config
-        specs = config.committee.members
-        members: list[tuple[Mapping[str, Any], Any]] = []
-        for number in range(len(specs) if specs else config.committee.size):
-            spec = specs[number] if specs else config.model.spec
-            spec = {"name": spec} if isinstance(spec, str) else spec
-            chosen = np.arange(len(y)) if specs else stratified_bootstrap(y, rng)
-            member = MODELS.build(spec)
-            read = rows.read_by(member)[chosen]
-            fit_model(spec["name"], member, read, y[chosen], len(self.classes), rng)
-            members.append((spec, member))
-        return members
 
     def _measure(self, trained: Trained, validation: _Data) -> tuple[Metrics | None, Estimate | None]:
         n_asked = len(self.splits.ids("validation"))
@@ -326,7 +295,7 @@ class _Training:
         if n == 0:
             return None, None
         proba = trained.evidence(validation.rows.features, ("proba",))["proba"]
-        rng = np.random.default_rng([self.project.config.random_state, self.round.number, _STEP, 1])
+        rng = training_rng(self.project.config, self.round.number, 1)
         return evaluate(proba, validation.y, self.classes, rng), self._change(proba, validation, rng)
 
     def _change(self, proba: Any, validation: _Data, rng: np.random.Generator) -> Estimate | None:
@@ -372,13 +341,6 @@ class _Training:
         sealed = drawn["validation"] + drawn["reserve"] + drawn["held_out"]
         answered = sum(answers[name] for name in ("labeled", "skipped", "unsure", "disputed"))
         return max(0, self.n_pool - sealed - answered)
-
-
-def _classes(config: Config, labels: pa.Table) -> tuple[str, ...]:
-    """The configured classes, then those that only answers name, sorted."""
-    configured = config.task.classes or ()
-    found = set(pc.unique(labels.column("label")).to_pylist())
-    return (*configured, *sorted(found - set(configured)))
 
 
 def _all_labels(count: int) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.project.brought import Aside, Brought
-from alcli.project.pool import Pool, Rows, concat_rows, group_hashes, isin_sorted
+from alcli.project.pool import Rows, RowSource, concat_rows, group_hashes, isin_sorted
 from alcli.project.sample import lowest
 from alcli.project.sizes import Sizes
 from alcli.project.strata import Allocator, Strata
@@ -73,7 +73,7 @@ class Drawing:
     """
 
     def __init__(
-        self, config: Config, pool: Pool, n_rows: int, sizes: Sizes, brought: Brought, how: How
+        self, config: Config, pool: RowSource, n_rows: int, sizes: Sizes, brought: Brought, how: How
     ) -> None:
         self.config = config
         self.pool = pool

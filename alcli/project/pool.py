@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +78,23 @@ def concat_rows(parts: Sequence[Rows]) -> Rows:
         {name: pa.concat_arrays([part.shown[name] for part in parts]) for name in first.shown},
         [col.concat([part.contents[n] for part in parts]) for n in range(len(first.contents))],
     )
+
+
+class RowSource(Protocol):
+    """Where pool rows come from: files, or memory."""
+
+    def rows(
+        self, features: Features | None = None, shown: Sequence[str] = (), *, unique: bool = False
+    ) -> Iterator[Rows]:
+        """All rows, a batch at a time, with the columns of `features` and the `shown` ones."""
+
+    def take(
+        self,
+        ids: Collection[str] | pa.Array,
+        features: Features | None = None,
+        shown: Sequence[str] = (),
+    ) -> Rows:
+        """The rows of some distinct ids, sorted by id; ids that the pool does not have are left out."""
 
 
 class Pool:

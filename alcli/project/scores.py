@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from alcli.errors import ConfigError, IntegrityError
 from alcli.project.columns import take
-from alcli.project.pool import Pool, isin_sorted
+from alcli.project.pool import RowSource, isin_sorted
 from alcli.tables.hashing import Hashes, hash_strings
 
 Floats = NDArray[np.float32]
 KeyOf = Callable[[Hashes], Hashes]
+ScoreTables = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
+"""Gives some columns of all scored rows, as often as it is asked."""
 PREDICTION = "prediction"
 _MOST_SEGMENTS = 1000
 
@@ -51,16 +53,37 @@ class Ranked:
         return self.beyond == -np.inf
 
 
+def score_files(folder: Path) -> ScoreTables:
+    """The scores that a folder holds in `part-*.parquet`."""
+
+    def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for path in sorted(folder.glob("part-*.parquet")):
+            with pq.ParquetFile(path) as part:
+                yield from part.iter_batches(1 << 16, columns=list(columns))
+
+    return batches
+
+
+def held_scores(tables: Sequence[pa.Table]) -> ScoreTables:
+    """Scores that lie in memory."""
+
+    def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for table in tables:
+            yield from table.select(list(columns)).to_batches()
+
+    return batches
+
+
 class Scores:
     """A round's scores; only rows whose content nobody was asked about are candidates.
 
     Args:
-        folder: where the parts lie.
+        tables: the scored rows.
         closed: ids that may not be asked, nor any copy of them.
     """
 
-    def __init__(self, folder: Path, closed: pa.Array) -> None:
-        self._parts = sorted(folder.glob("part-*.parquet"))
+    def __init__(self, tables: ScoreTables, closed: pa.Array) -> None:
+        self._batches = tables
         self._known: Hashes = np.empty(0, dtype=np.uint64)
         self._n_closed = 0
         found = [self._known]
@@ -145,18 +168,13 @@ class Scores:
     def _open(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
         return ~isin_sorted(_hashes(batch), self._known)
 
-    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for path in self._parts:
-            with pq.ParquetFile(path) as part:
-                yield from part.iter_batches(1 << 16, columns=list(columns))
-
 
 @dataclass(frozen=True)
 class Segments:
     """What parts the candidates: a column of the pool, or, without a pool, one of the scores themselves."""
 
     column: str
-    pool: Pool | None
+    pool: RowSource | None
 
 
 def _hashes(batch: pa.RecordBatch) -> Hashes:
@@ -185,7 +203,7 @@ def _by_name(names: pa.Array, allowed: NDArray[np.bool_]) -> Iterator[tuple[str,
 class _Beside:
     """A pool column's texts for batches of scored rows: both streams come in the pool's order."""
 
-    def __init__(self, column: str, pool: Pool) -> None:
+    def __init__(self, column: str, pool: RowSource) -> None:
         self._column = column
         self._rows = pool.rows(shown=[column])
         self._hashes: Hashes = np.empty(0, dtype=np.uint64)

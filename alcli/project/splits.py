@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from alcli.errors import IntegrityError
 from alcli.project import SPLITS, Project
-from alcli.project.pool import Mask, Members, Pool, Rows, group_hashes, isin_sorted
+from alcli.project.pool import Mask, Members, Pool, Rows, RowSource, group_hashes, isin_sorted
 from alcli.tables.hashing import Hashes
 
 VALIDATION, SEED, RESERVE, HELD_OUT = "validation", "seed", "reserve", "held_out"
@@ -37,8 +37,12 @@ class Splits:
     def read_with_groups(cls, project: Project, pool: Pool) -> Splits:
         """The same, with the sealed rows' groups where they were drawn by group; rows are to show theirs."""
         table = pq.read_table(project.root / SPLITS, schema=SCHEMA)
+        return cls.with_groups(table, project.rounds[0].steps["seed"].more["group_by"], pool)
+
+    @classmethod
+    def with_groups(cls, table: pa.Table, group_by: str | None, pool: RowSource) -> Splits:
+        """The splits of a table, which were drawn by group where `group_by` names a column."""
         splits = cls(table)
-        group_by = project.rounds[0].steps["seed"].more["group_by"]
         if group_by is None:
             return splits
         sealed = pool.take(splits.ids(VALIDATION, RESERVE).to_pylist(), shown=[group_by])
@@ -106,8 +110,8 @@ class Splits:
         return self._table.filter(pc.is_in(self._table.column("split"), value_set=pa.array(splits)))
 
 
-def write_splits(path: Path, parts: Mapping[str, tuple[pa.Array, Hashes]]) -> int:
-    """Write ids and contents by split, sorted by id; returns the number of rows."""
+def splits_table(parts: Mapping[str, tuple[pa.Array, Hashes]]) -> pa.Table:
+    """Ids and contents by split, sorted by id, as `splits.parquet` holds them."""
     table = pa.table(
         {
             "id": pa.concat_arrays([ids for ids, _ in parts.values()]),
@@ -118,6 +122,11 @@ def write_splits(path: Path, parts: Mapping[str, tuple[pa.Array, Hashes]]) -> in
         },
         schema=SCHEMA,
     )
-    table = table.sort_by("id")
+    return table.sort_by("id")
+
+
+def write_splits(path: Path, parts: Mapping[str, tuple[pa.Array, Hashes]]) -> int:
+    """Write ids and contents by split; returns the number of rows."""
+    table = splits_table(parts)
     pq.write_table(table, path)
     return int(table.num_rows)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alcli.errors import ConfigError
 from alcli.project.columns import take
-from alcli.project.pool import Pool, Rows
+from alcli.project.pool import Rows, RowSource
 from alcli.project.sample import LowestKeys
 
 Allocator = Callable[[NDArray[np.int64], int], NDArray[np.int64]]
@@ -41,7 +41,7 @@ class Strata:
     seats: Mapping[str, int]
 
     @classmethod
-    def count(cls, pool: Pool, columns: tuple[str, ...], size: int, allocate: Allocator) -> Strata:
+    def count(cls, pool: RowSource, columns: tuple[str, ...], size: int, allocate: Allocator) -> Strata:
         """Share `size` seats out in proportion to the strata's rows in the whole pool, every one covered.
 
         Raises:
@@ -65,7 +65,7 @@ class Strata:
         """Strata without a seat: there are more strata than seed rows."""
         return sum(not seats for seats in self.seats.values())
 
-    def sample(self, pool: Pool, random_state: int) -> list[str]:
+    def sample(self, pool: RowSource, random_state: int) -> list[str]:
         """Ids of the rows with the lowest keys of every stratum, some more than it has seats."""
         kept = {name: LowestKeys(3 * seats + 10) for name, seats in self.seats.items() if seats}
         for rows in pool.rows(shown=self.columns):

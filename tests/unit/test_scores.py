@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alcli.loop._quotas import equal_seats, named_seats
-from alcli.project.scores import Scores, Segments
+from alcli.project.scores import Scores, Segments, score_files
 from alcli.tables.hashing import hash_strings
 
 
@@ -60,7 +60,7 @@ ROWS = st.lists(
 def test_the_highest_distinct_rows_are_those_of_a_plain_sort(tmp_path_factory, rows, k, closed):
     closed = {n for n in closed if n < len(rows)}
     folder = write_scores(tmp_path_factory.mktemp("scores"), rows)
-    scores = Scores(folder, pa.array([f"r{n}" for n in sorted(closed)], pa.string()))
+    scores = Scores(score_files(folder), pa.array([f"r{n}" for n in sorted(closed)], pa.string()))
     ranked = scores.top(k, as_key, by_score=True)
     ids, beyond = plain_top(rows, closed, k)
     assert ranked.ids.to_pylist() == ids
@@ -83,7 +83,7 @@ def test_the_highest_distinct_rows_are_those_of_a_plain_sort(tmp_path_factory, r
 
 def test_what_is_closed_later_is_no_candidate_any_more(tmp_path):
     rows = [(float(n), n // 2, "a") for n in range(10)]
-    scores = Scores(write_scores(tmp_path, rows), pa.array(["r9"], pa.string()))
+    scores = Scores(score_files(write_scores(tmp_path, rows)), pa.array(["r9"], pa.string()))
     assert scores.n_candidates == 8
     assert scores.sizes(Segments("prediction", None)) == {"a": 8}
     scores.close(np.array([3], dtype=np.uint64))
@@ -128,7 +128,7 @@ def test_the_order_in_which_segments_are_named_gives_nobody_more():
 
 def test_a_folder_without_rows_has_no_candidates(tmp_path):
     write_scores(tmp_path, [])
-    scores = Scores(tmp_path, pa.array([], pa.string()))
+    scores = Scores(score_files(tmp_path), pa.array([], pa.string()))
     assert scores.n_candidates == 0
     assert len(scores.top(5, as_key, by_score=False)) == 0
 
@@ -140,7 +140,7 @@ def test_scores_of_another_pool_are_refused(tmp_path, make_lab):
     from alcli.project import Project
     from alcli.project.pool import Pool
 
-    scores = Scores(write_scores(tmp_path, [(1.0, 1, "a")]), pa.array([], pa.string()))
+    scores = Scores(score_files(write_scores(tmp_path, [(1.0, 1, "a")])), pa.array([], pa.string()))
     pool = Pool(Project.open(lab.root, None, ()))
     with pytest.raises(IntegrityError, match="not those of this pool"):
         scores.sizes(Segments("text", pool))
