@@ -18,7 +18,7 @@ from alcli.errors import AlcliError, ConfigError
 Arrays = Mapping[str, NDArray[Any]]
 Hashes = NDArray[np.uint64]
 Positions = NDArray[np.int64]
-_BLOCK = 512
+_BLOCK, _SPARE = 512, 16
 
 
 class FeatureSpace:
@@ -84,14 +84,14 @@ class Views:
     """
 
     def __init__(self, space: FeatureSpace, columns: Mapping[str, list[Any]]) -> None:
-        self._space = space
+        self.space = space
         self._columns = columns
         self._raw: dict[tuple[str, ...], Any] = {}
 
     @cached_property
     def features(self) -> Any:
         """(n, d) float32 array, or CSR matrix where a kind is sparse."""
-        return self._space.transform(self._columns)
+        return self.space.transform(self._columns)
 
     def read_by(self, model: Any) -> Any:
         """(n, d) the features, or the columns of the kinds that the model names, as the pool has them."""
@@ -325,10 +325,12 @@ class Batch:
     def accept(self, content: Hashes, units: Any | None, limit: int) -> Positions:
         """Positions of at most `limit` rows that are kept, in their order; these are known from now on."""
         kept: list[int] = []
-        for start in range(0, len(content), _BLOCK):
-            if len(kept) >= limit:
-                break
-            block = np.arange(start, min(start + _BLOCK, len(content)))
+        start = 0
+        while start < len(content) and len(kept) < limit:
+            # few rows are passed over: hardly more are looked at than are needed
+            size = min(_BLOCK, limit - len(kept) + _SPARE)
+            block = np.arange(start, min(start + size, len(content)))
+            start += size
             block = self._new_content(block, content)
             if self._capped and units is not None and len(block):
                 block = self._apart(block, units, limit - len(kept))

@@ -1,0 +1,135 @@
+"""What is compared: every strategy, with every batch size, model and seed strategy that was named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from alcli.config import parse_setting
+from alcli.errors import ConfigError
+from alcli.registry import MODELS, STRATEGIES, split_spec
+
+BASELINE = "random_sampling"
+_PLAIN = ("query.diversity=null", "query.quotas=null", "query.class_balance=false", "query.explore=0")
+"""What the baseline is without: with these it would not be random."""
+_DIMENSIONS = {
+    "--strategies": "query.strategy",
+    "--batch-sizes": "query.batch_size",
+    "--models": "model",
+    "--seed-strategies": "seed.strategy",
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user named of each dimension: comma-separated values; empty: what the config says."""
+
+    strategies: str = ""
+    batch_sizes: str = ""
+    models: str = ""
+    seed_strategies: str = ""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration to replay.
+
+    Attributes:
+        name: its strategy, and what else tells it from other arms.
+        settings: as `--set` takes them.
+        baseline: whether its strategy is random sampling.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    baseline: bool
+
+
+def arms_of(choices: Choices, configured: Any) -> list[Arm]:
+    """Every combination; random sampling is always among the strategies, and comes first.
+
+    Args:
+        choices: what the user named.
+        configured: the config's own strategy, for where none was named.
+
+    Raises:
+        ConfigError: a value that cannot be, with the nearest right one.
+    """
+    strategies = _values("--strategies", choices.strategies) or [configured]
+    for spec in strategies:
+        STRATEGIES.build(spec)
+    others = [spec for spec in strategies if _named(spec) != BASELINE]
+    values: list[list[Any]] = [
+        [BASELINE, *_distinct(others)],
+        _distinct(_sizes(choices.batch_sizes)),
+        _distinct(_values("--models", choices.models)),
+        _distinct(_values("--seed-strategies", choices.seed_strategies)),
+    ]
+    for spec in values[2]:
+        MODELS.build(spec)
+    keys = list(_DIMENSIONS.values())
+    arms = []
+    for combination in product(*(found or [None] for found in values)):
+        chosen = dict(zip(keys, combination, strict=True))
+        told = [
+            f"{key.rpartition('.')[2] if key != 'seed.strategy' else 'seed'} {_label(value)}"
+            for key, value, found in zip(keys[1:], combination[1:], values[1:], strict=True)
+            if len(found) > 1
+        ]
+        name = ", ".join([_label(chosen["query.strategy"]), *told])
+        settings = tuple(_setting(key, value) for key, value in chosen.items() if value is not None)
+        random = _named(chosen["query.strategy"]) == BASELINE
+        arms.append(Arm(name, (*settings, *_PLAIN) if random else settings, random))
+    return arms
+
+
+def _values(option: str, text: str) -> list[Any]:
+    """`margin, {name: core_set, metric: cosine}` as names and mappings."""
+    if not text.strip():
+        return []
+    try:
+        found = parse_setting(f"list=[{text}]")[1]
+    except ConfigError as error:
+        raise ConfigError(error.message, where=option, hint="write a list: margin,badge") from error
+    if not all(isinstance(value, str | Mapping | int) for value in found):
+        raise ConfigError(f"{text!r} is no list of names", where=option, hint="write a list: margin,badge")
+    return list(found)
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = _values("--batch-sizes", text)
+    for size in sizes:
+        if not isinstance(size, int) or size < 1:
+            raise ConfigError(
+                f"{size!r} is no number of rows", where="--batch-sizes", hint="write a list: 50,200"
+            )
+    return sizes
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def _named(spec: Any) -> str:
+    name = split_spec(spec)[0]
+    return STRATEGIES.aliases.get(name, name)
+
+
+def _label(spec: Any) -> str:
+    """`core_set(metric=cosine)`."""
+    if isinstance(spec, int):
+        return str(spec)
+    name, parameters = split_spec(spec)
+    name = STRATEGIES.aliases.get(name, name)
+    told = ", ".join(f"{key}={value}" for key, value in parameters.items())
+    return f"{name}({told})" if told else name
+
+
+def _setting(key: str, value: Any) -> str:
+    """As `--set` takes it."""
+    if key == "model" and isinstance(value, str):
+        value = {"name": value}
+    return f"{key}={json.dumps(value)}"

@@ -1,0 +1,232 @@
+"""What is replayed: the pool's rows whose labels are known, from a file or from the project itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from alcli.errors import DataError, StateError, suggest
+from alcli.loop import plural
+from alcli.project import LABELS, LEDGER, SPLITS, Project
+from alcli.project.brought import read_brought
+from alcli.project.intake import with_rows
+from alcli.project.ledger import read_ledger
+from alcli.project.pool import Pool
+from alcli.project.resolve import resolve
+from alcli.project.selection import read_selection
+from alcli.registry import STRATEGIES, reader_of, split_spec
+from alcli.simulate._memory import HeldPool
+from alcli.simulate._oracle import Truth
+from alcli.tables.atomic import sha256_file
+
+_RANDOM = ("random_sampling", "stratified")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labeled rows in memory.
+
+    Attributes:
+        pool: the rows.
+        truth: their labels, in the pool's order.
+        digest: of what they were read from.
+        test: ids of the test rows where these are given; empty: they are drawn in each repeat.
+        weight: (n,) how many rows of the pool a row stands for, where rows were chosen; None: all alike.
+        warnings: what the user should know.
+    """
+
+    pool: HeldPool
+    truth: Truth
+    digest: Mapping[str, str]
+    test: tuple[str, ...] = ()
+    weight: NDArray[np.float64] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def from_file(project: Project, path: Path, costs: Mapping[str, float | str]) -> Data:
+    """The rows that a file of labels names.
+
+    Args:
+        costs: by name, what an answer costs: a number, or a column of the file that says it for each row.
+
+    Raises:
+        DataError: a row that cannot be used, with its place.
+    """
+    pool = Pool(project)
+    pool.check_columns()
+    n_rows = sum(len(rows) for rows in pool.rows(unique=True))
+    brought = read_brought(project, pool, path, None, reader_of, datetime(2000, 1, 1, tzinfo=UTC))
+    ledger = with_rows(read_ledger(project.root / "none"), brought.answers)
+    labels = resolve(ledger, project.config.labels.resolve).labels
+    held = _held(project, pool, labels)
+    warnings = list(brought.warnings)
+    if len(held) < n_rows:
+        words = plural(n_rows - len(held), "row of the pool has", "rows of the pool have")
+        warnings.append(f"{words} no label in {path.name}: left out")
+    columns = {name: _column(project, path, column, held.ids) for name, column in costs.items()}
+    digest = {"pool": pool.file.sha256, "labels": sha256_file(path)}
+    return Data(held, _truth(held, labels, columns), digest, warnings=warnings)
+
+
+def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
+    """The project's own labels; its validation rows measure every replay.
+
+    Raises:
+        StateError: nothing is labeled yet.
+        DataError: costs by a column, which the project does not have.
+    """
+    if not (project.root / LABELS).exists():
+        raise StateError("there are no labels yet", where=LABELS, hint="or name a file: --labels FILE")
+    wrong = [name for name, value in costs.items() if isinstance(value, str)]
+    if wrong:
+        raise DataError(
+            "a project's labels have no column of costs", where=f"--cost {wrong[0]}", hint="write NAME=NUMBER"
+        )
+    seed = project.rounds[0].steps["seed"]
+    pool = Pool(project)
+    pool.check_columns()
+    labels = pq.read_table(project.root / LABELS)
+    held = _held(project, pool, labels)
+    truth = _truth(held, labels, {name: np.full(len(held), float(value)) for name, value in costs.items()})
+    splits = dict(zip(labels["id"].to_pylist(), labels["split"].to_pylist(), strict=True))
+    test = tuple(id_ for id_ in held.ids.to_pylist() if splits[id_] == "validation")
+    if not test:
+        raise StateError(
+            "no validation row has a label yet: nothing could be measured",
+            where=LABELS,
+            hint="ingest answers to validation rows first",
+        )
+    digest = {
+        "pool": pool.file.sha256,
+        "labels": sha256_file(project.root / LABELS),
+        "splits": seed.outputs[SPLITS].sha256,
+        "ledger": _ledger_digest(project),
+    }
+    weight, warnings = _weights(project, held, frozenset(test), int(seed.counts["pool"]))
+    return Data(held, truth, digest, test, weight, warnings)
+
+
+def _ledger_digest(project: Project) -> str:
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    return steps[-1].outputs[LEDGER].sha256
+
+
+def _held(project: Project, pool: Pool, labels: pa.Table) -> HeldPool:
+    """The labeled rows, with every column that a step may ask to be shown."""
+    config = project.config
+    shown = dict.fromkeys(
+        name
+        for name in (config.split.group_by, *(config.seed.stratify_by or ()), *(config.query.quotas or ()))
+        if name is not None
+    )
+    return HeldPool(pool.take(labels["id"].combine_chunks(), config.features, tuple(shown)))
+
+
+def _truth(held: HeldPool, labels: pa.Table, costs: Mapping[str, NDArray[np.float64]]) -> Truth:
+    at = pc.index_in(held.ids, value_set=labels["id"].combine_chunks())
+    names = labels["label"].take(at).combine_chunks()
+    classes = sorted(pc.unique(names).to_pylist())
+    if len(classes) < 2:
+        raise DataError(
+            f"all {len(held):,} labels are {classes[0]!r}: there is nothing to learn",
+            hint="a replay needs labels of two classes at least",
+        )
+    y = pc.index_in(names, value_set=pa.array(classes, pa.string())).to_numpy().astype(np.int64)
+    return Truth(held.ids, y, tuple(classes), costs)
+
+
+def _column(project: Project, path: Path, column: float | str, ids: pa.Array) -> NDArray[np.float64]:
+    """What an answer to each row costs.
+
+    Raises:
+        DataError: no such column, or a cell that is no number.
+    """
+    if not isinstance(column, str):
+        return np.full(len(ids), column)
+    table = reader_of(path).read(path).table
+    if column not in table.column_names:
+        raise DataError(
+            f"there is no column {column!r} of costs",
+            where=path.name,
+            hint=suggest(column, table.column_names) or "write --cost NAME=NUMBER for one price",
+        )
+    cells = table.take(pc.index_in(ids, value_set=table[project.config.labels.id].combine_chunks()))[column]
+    try:
+        found: NDArray[np.float64] = pc.cast(pc.utf8_trim_whitespace(cells), pa.float64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"the column {column!r} has a cell that is no number: {error}", where=path.name
+        ) from error
+    if not np.isfinite(found).all() or found.min() < 0:
+        raise DataError(f"the costs in {column!r} must be numbers from 0 on", where=path.name)
+    return found
+
+
+def _weights(
+    project: Project, held: HeldPool, test: frozenset[str], n_pool: int
+) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """How many rows of the pool each training row stands for, and what is to be said of it.
+
+    Rows that the strategy chose stand for themselves: they are all there is of their kind. The others are
+    stood for by the rows that were drawn at random among them, the seed set's and the explored ones.
+    """
+    reasons = _reasons(project)
+    ids = held.ids.to_pylist()
+    by_chance = np.array([_by_chance(project, reasons.get(id_, "given")) for id_ in ids])
+    chosen = np.array([id_ not in test for id_ in ids]) & ~by_chance
+    explored = sum(reasons.get(id_) == "explore" for id_ in ids)
+    n_chosen, n_random = int(chosen.sum()), int((by_chance & np.array([i not in test for i in ids])).sum())
+    if not n_chosen:
+        return None, []
+    biased = (
+        f"{n_chosen:,} of the {n_chosen + n_random:,} training rows were chosen by a strategy: "
+        "they are harder than the pool's rows are, and a replay over them is not one over the pool"
+    )
+    if not explored:
+        advice = "query.explore: 0.1 would draw rows at random, by which this can be corrected"
+        return None, [f"{biased}; not corrected, since no row was drawn at random in the rounds ({advice})"]
+    weight = np.where(chosen, 1.0, max(1.0, (n_pool - n_chosen) / n_random))
+    stands_for = f"a row drawn at random stands for {weight.max():,.0f} rows of the pool"
+    return weight, [f"{biased}; corrected by weights: {stands_for}, and few chosen ones remain in a repeat"]
+
+
+def _by_chance(project: Project, reason: str) -> bool:
+    if reason == "seed":
+        name = split_spec(project.config.seed.strategy)[0]
+        return STRATEGIES.aliases.get(name, name) in _RANDOM
+    return reason in {"explore", "validation"}
+
+
+def _reasons(project: Project) -> dict[str, str]:
+    """Why each row was asked first."""
+    reasons: dict[str, str] = {}
+    for round_ in project.rounds:
+        if {"seed", "query"} & set(round_.steps):
+            table = read_selection(project, round_.folder)
+            found = zip(table["id"].to_pylist(), table["reason"].to_pylist(), strict=True)
+            reasons = {**dict(found), **reasons}
+    return reasons
+
+
+def kept_ids(data: Data, order: NDArray[np.uint64]) -> Sequence[Any] | None:
+    """Ids of the rows of one repeat's pool; None: all of them.
+
+    Args:
+        order: (n,) the rows' random numbers in the repeat.
+    """
+    if data.weight is None:
+        return None
+    share = data.weight / data.weight.max()
+    given = pc.is_in(data.pool.ids, value_set=pa.array(data.test, pa.string()))
+    kept = (order.astype(np.float64) / 2.0**64 < share) | given.to_numpy(zero_copy_only=False)
+    ids: list[str] = data.pool.ids.filter(pa.array(kept)).to_pylist()
+    return ids

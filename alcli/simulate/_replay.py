@@ -1,0 +1,206 @@
+"""One repeat of a simulation: the rounds of the loop by the steps' own code, with an oracle for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from alcli.config import Config
+from alcli.engine import Trained, Views, size_of_a_row
+from alcli.loop._drawing import draw_splits
+from alcli.loop._ground import Ground
+from alcli.loop._learning import classes_of, fit_space, learn
+from alcli.loop._picking import Picking
+from alcli.loop._scoring import Scoring
+from alcli.metrics import figures
+from alcli.project.brought import Brought
+from alcli.project.pool import Rows
+from alcli.project.resolve import resolve
+from alcli.project.scores import held_scores
+from alcli.project.selection import Asked, Choice
+from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, Splits, splits_table
+from alcli.project.standing import Standing
+from alcli.registry import STRATEGIES
+from alcli.simulate._memory import HeldPool, HeldSpace
+from alcli.simulate._oracle import Oracle
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trained round of a replay.
+
+    Attributes:
+        round: from 1, as a project counts.
+        n_labels: training labels.
+        figures: the model's quality on the test rows, and what the answers have cost so far, by name.
+    """
+
+    round: int
+    n_labels: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a repeat starts, if that is not drawn: ids of its test rows; of the seed set, if given too."""
+
+    test: tuple[str, ...]
+    seed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Start:
+    """The splits and the seed set from which all arms of a repeat start."""
+
+    splits: Splits
+    seed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: Config, where: Callable[[str], str], pool: HeldPool, given: Given | None) -> Start:
+        """Drawn as `seed` draws, except for what is given."""
+        if given is not None and given.seed:
+            test, seeds = pool.take(given.test), pool.take(given.seed)
+            parts = {VALIDATION: (test.ids, test.content()), SEED: (seeds.ids, seeds.content())}
+            return cls(Splits(splits_table(parts)), given.seed)
+        brought = Brought(validation=given.test) if given is not None else Brought()
+        drawn = draw_splits(config, where, pool, len(pool), brought)
+        draw = drawn.draw
+        parts = {
+            VALIDATION: draw.part(draw.validation),
+            RESERVE: draw.part(draw.reserve),
+            SEED: draw.part(draw.seed),
+            HELD_OUT: drawn.held_out,
+        }
+        splits = Splits.with_groups(splits_table(parts), config.split.group_by, pool)
+        return cls(splits, tuple(parts[SEED][0].to_pylist()))
+
+
+@dataclass
+class Replay:
+    """The loop for one arm, round after round.
+
+    Attributes:
+        config: of the arm, with the repeat's random state.
+        where: names the place of a config key, for errors.
+        pool: the rows.
+        start: the repeat's splits and seed set.
+        space: the features, learned as the first `train` learns them.
+        oracle: answers in people's place.
+        budget: training rows to ask about, the seed set among them.
+    """
+
+    config: Config
+    where: Callable[[str], str]
+    pool: HeldPool
+    start: Start
+    space: HeldSpace
+    oracle: Oracle
+    budget: int
+    _asked: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _ledger: pa.Table = None
+    _paid: Counter[str] = field(default_factory=Counter)
+
+    def points(self) -> Iterator[Point]:
+        """Every round's model, measured; ends when the budget or the pool is used up."""
+        self._ask([Choice(id_, "", "seed") for id_ in self.start.seed], 0)
+        number = 0
+        while True:
+            number += 1
+            standing, labels = self._standing()
+            if not labels.num_rows:  # all were skipped, or are in dispute
+                return
+            ground = self._train(number, labels)
+            yield Point(number, labels.num_rows, {**self._measure(ground.trained), **self._paid})
+            size = min(self.config.query.batch_size, self.budget - len(self._asked))
+            choices = self._choose(ground, standing, size) if size > 0 else []
+            if not choices:
+                return
+            self._ask(choices, number)
+
+    def _ask(self, choices: Sequence[Choice], number: int) -> None:
+        """Ask the oracle, and take its answers in."""
+        self._asked |= {choice.id: (number, choice.reason) for choice in choices}
+        twice = {choice.id for choice in choices if choice.reason == "overlap"}
+        answers = self.oracle.answer([choice.id for choice in choices], number, twice)
+        self._paid.update(self.oracle.cost_of(answers))
+        answers = answers.append_column("ingest", pa.repeat(pa.scalar(number, pa.int64()), len(answers)))
+        self._ledger = answers if self._ledger is None else pa.concat_tables([self._ledger, answers])
+
+    def _standing(self) -> tuple[Standing, pa.Table]:
+        """Where every asked row stands, and the labels to train on, as `ingest` resolves them."""
+        resolution = resolve(self._ledger, self.config.labels.resolve)
+        rows, labels = resolution.rows, resolution.labels
+        ids = rows["id"].to_pylist()
+        reasons = {id_: reason for id_, (_, reason) in self._asked.items()}
+        asked = Asked(
+            {id_: number for id_, (number, _) in self._asked.items()},
+            reasons,
+            frozenset(id_ for id_, reason in reasons.items() if reason == "overlap"),
+            frozenset(),
+        )
+        standing = Standing(
+            asked,
+            dict(zip(ids, rows["status"].to_pylist(), strict=True)),
+            dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True)),
+            dict(zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True)),
+        )
+        return standing, labels
+
+    def _train(self, number: int, labels: pa.Table) -> Ground:
+        """As `train`."""
+        rows = self.pool.take(labels["id"].combine_chunks())
+        classes = classes_of(self.config, [*pc.unique(labels["label"]).to_pylist(), *self._truth[0]])
+        y = pc.index_in(labels["label"].combine_chunks(), value_set=pa.array(classes)).to_numpy()
+        views = Views(self.space, rows.features)
+        specs = [self.config.query.strategy, self.config.query.diversity]
+        votes = any("votes" in STRATEGIES.build(spec).needs for spec in specs if spec is not None)
+        y = y.astype(np.int64)
+        model, members = learn(self.config, number, views, y, len(classes), votes=votes)
+        trained = Trained(
+            self.space, model, [member for _, member in members], classes, self.config.model.name
+        )
+        return Ground(
+            self.config,
+            self.where,
+            self.pool,
+            len(self.pool),
+            number,
+            trained,
+            size_of_a_row(views.features),
+        )
+
+    def _choose(self, ground: Ground, standing: Standing, size: int) -> list[Choice]:
+        """As `score`, then `query`."""
+        strategy = STRATEGIES.build(self.config.query.strategy)
+        scoring = Scoring(ground, self.start.splits, strategy, standing.labels)
+        return Picking(ground, held_scores(list(scoring.tables())), standing).choose(size)
+
+    def _measure(self, trained: Trained) -> dict[str, float]:
+        """The model's figures on the test rows, by their true labels."""
+        proba = trained.evidence(self._test_rows.features, ("proba",))["proba"]
+        names, y = self._truth
+        number = np.array([trained.classes.index(name) for name in names])
+        return figures(proba, number[y], trained.classes)
+
+    @cached_property
+    def _test_rows(self) -> Rows:
+        return self.pool.take(self.start.splits.ids(VALIDATION))
+
+    @cached_property
+    def _truth(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The classes that the test rows have, and each row's number among them."""
+        truth = self.oracle.truth
+        found, y = np.unique(truth.y[truth.places(self._test_rows.ids)], return_inverse=True)
+        return tuple(truth.classes[n] for n in found), y.astype(np.int64)
+
+
+def space_of(config: Config, pool: HeldPool, splits: Splits) -> HeldSpace:
+    """The features that a repeat's rounds share."""
+    return HeldSpace(fit_space(config, pool, splits), pool)

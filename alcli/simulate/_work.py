@@ -1,0 +1,233 @@
+"""All replays of a simulation: which there are, one at a time, over several processes, kept when finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from alcli.config import Config, Source, load_config
+from alcli.loop import check_names
+from alcli.loop._predictions import check_predictions
+from alcli.project import Project
+from alcli.project.manifest import versions
+from alcli.simulate._arms import Arm
+from alcli.simulate._confusion import confusion_of
+from alcli.simulate._data import Data, from_file, from_project, kept_ids
+from alcli.simulate._memory import HeldPool, HeldSpace
+from alcli.simulate._oracle import Faults, Oracle
+from alcli.simulate._replay import Given, Point, Replay, Start, space_of
+from alcli.tables.atomic import atomic_write
+from alcli.tables.hashing import hash_strings, salted
+
+_FORMAT = 1
+_IRRELEVANT = ("pool", "stop", "cost")
+"""Keys of the config on which no replay depends."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is replayed; picklable, so that every process can read its own data.
+
+    Attributes:
+        root, config, settings: how the project is opened.
+        labels: the file of labels; None: the project's own.
+        costs: by name, a number or a column of the file.
+        faults: of the annotators.
+        budget: training rows to ask about, at most.
+        sizes: settings of all arms: the sizes of test and seed set.
+        given: where each repeat starts, if that is not drawn.
+    """
+
+    root: Path
+    config: Path | None
+    settings: tuple[str, ...]
+    labels: Path | None
+    costs: Mapping[str, float | str]
+    faults: Faults
+    budget: int
+    sizes: tuple[str, ...] = ()
+    given: Mapping[int, Given] = field(default_factory=dict)
+
+    def open(self) -> Project:
+        """The project; what it names is checked, and its folder's modules are found from now on."""
+        project = Project.open(self.root, self.config, self.settings)
+        check_names(project)
+        check_predictions(project)
+        return project
+
+    def read(self, project: Project) -> Data:
+        """The rows to replay."""
+        if self.labels is None:
+            return from_project(project, self.costs)
+        return from_file(project, self.labels, self.costs)
+
+
+class Work:
+    """Does a task's replays, and keeps those that are finished under `.alcli/simulate/`.
+
+    Args:
+        data: the task's rows, where they are read already.
+    """
+
+    def __init__(self, task: Task, project: Project, data: Data) -> None:
+        self.task = task
+        self.data = data
+        self._project = project
+        self._kept = project.scratch / "simulate"
+        self._versions = versions()
+        self._configs: dict[Arm, tuple[Config, Source]] = {}
+        self._repeat: tuple[int, _Repeat] | None = None
+
+    def run(self, arm: Arm, repeat: int) -> list[Point]:
+        """One replay, from what is kept if it was finished before."""
+        path = self._path(arm, repeat)
+        kept = _read(path)
+        if kept is not None:
+            return kept
+        if self._repeat is None or self._repeat[0] != repeat:
+            self._repeat = (repeat, _Repeat(self.data, self.task, repeat))
+        config, source = self.config(arm, repeat)
+        with threadpool_limits(1, user_api="blas"):
+            points = list(self._repeat[1].replay(config, source).points())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, json.dumps([asdict(point) for point in points]))
+        return points
+
+    def finished(self, arm: Arm, repeat: int) -> list[Point] | None:
+        """What is kept of a replay; None: it is still to do."""
+        return _read(self._path(arm, repeat))
+
+    def start(self, arm: Arm, repeat: int) -> Start:
+        """Where an arm's replay starts."""
+        return _Repeat(self.data, self.task, repeat).start(*self.config(arm, repeat))
+
+    def config(self, arm: Arm, repeat: int) -> tuple[Config, Source]:
+        """An arm's config in a repeat: all that differs from repeat to repeat is the random state."""
+        if arm not in self._configs:
+            path = self._project.source.path
+            if path is None:
+                raise ValueError("a project without a config file cannot be replayed")
+            self._configs[arm] = load_config(path, (*self.task.settings, *self.task.sizes, *arm.settings))
+        config, source = self._configs[arm]
+        return config.model_copy(update={"random_state": config.random_state + repeat}), source
+
+    def _path(self, arm: Arm, repeat: int) -> Path:
+        """Named by all that the replay depends on."""
+        config, _ = self.config(arm, repeat)
+        given = self.task.given.get(repeat)
+        depends = {
+            "format": _FORMAT,
+            "versions": self._versions,
+            "data": self.data.digest,
+            "config": config.model_dump(mode="json", exclude=set(_IRRELEVANT)),
+            "costs": self.task.costs,
+            "faults": asdict(self.task.faults),
+            "budget": self.task.budget,
+            "given": asdict(given) if given else None,
+        }
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+        return self._kept / f"{digest[:32]}.json"
+
+
+class _Repeat:
+    """What all arms of a repeat share: rows, annotators, splits, seed sets and features."""
+
+    def __init__(self, data: Data, task: Task, repeat: int) -> None:
+        self._data = data
+        self._task = task
+        self._given = task.given.get(repeat) or (Given(data.test) if data.test else None)
+        self._pool: HeldPool | None = None
+        self._starts: dict[str, Start] = {}
+        self._spaces: dict[str, HeldSpace] = {}
+
+    def replay(self, config: Config, source: Source) -> Replay:
+        """One arm's rounds, about to begin."""
+        pool, start = self._pool_of(config), self.start(config, source)
+        key = config.digest(("features", "split", "id"))
+        if key not in self._spaces:
+            self._spaces[key] = space_of(config, pool, start.splits)
+        oracle = Oracle(self._data.truth, self._task.faults, config.random_state)
+        return Replay(config, source.where, pool, start, self._spaces[key], oracle, self._task.budget)
+
+    def start(self, config: Config, source: Source) -> Start:
+        """The splits and the seed set, drawn once for all arms whose seed settings are the same."""
+        key = config.digest(("features", "split", "seed", "id"))
+        if key not in self._starts:
+            self._starts[key] = Start.of(config, source.where, self._pool_of(config), self._given)
+        return self._starts[key]
+
+    def _pool_of(self, config: Config) -> HeldPool:
+        if self._pool is None:
+            order = salted(hash_strings(self._data.pool.ids), config.random_state, "kept")
+            ids = kept_ids(self._data, order)
+            self._pool = self._data.pool if ids is None else self._data.pool.only(pa.array(ids, pa.string()))
+        return self._pool
+
+
+def with_confusion(project: Project, data: Data, faults: Faults) -> Data:
+    """The rows with the classes that are taken for each other, where annotators err by these."""
+    if not faults.by_confusion or not faults.noise:
+        return data
+    return replace(data, truth=replace(data.truth, confusion=confusion_of(project.config, data)))
+
+
+def run_all(
+    work: Work, arms: Sequence[Arm], repeats: Sequence[int], jobs: int
+) -> Iterator[tuple[Arm, int, list[Point]]]:
+    """Every arm in every repeat, as they are finished; the same for any number of processes."""
+    open_repeats = []
+    for repeat in repeats:
+        finished = {arm: work.finished(arm, repeat) for arm in arms}
+        yield from ((arm, repeat, points) for arm, points in finished.items() if points is not None)
+        left = [arm for arm, points in finished.items() if points is None]
+        if left:
+            open_repeats.append((repeat, left))
+    if min(jobs, len(open_repeats)) < 2:
+        for repeat, left in open_repeats:
+            yield from ((arm, repeat, work.run(arm, repeat)) for arm in left)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
+    with ProcessPoolExecutor(jobs, context, _begin, (work.task,)) as pool:
+        try:
+            futures = [pool.submit(_run, repeat, left) for repeat, left in open_repeats]
+            for future in as_completed(futures):
+                yield from future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_WORK: list[Work] = []
+
+
+def _begin(task: Task) -> None:
+    """A process's start: it reads its own data."""
+    project = task.open()
+    _WORK.append(Work(task, project, with_confusion(project, task.read(project), task.faults)))
+
+
+def _run(repeat: int, arms: Sequence[Arm]) -> list[tuple[Arm, int, list[Point]]]:
+    return [(arm, repeat, _WORK[0].run(arm, repeat)) for arm in arms]
+
+
+def _read(path: Path) -> list[Point] | None:
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return [Point(**point) for point in found]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def n_rounds(config: Config, budget: int, n_seed: int) -> int:
+    """Queries until a budget is used up."""
+    return int(np.ceil(max(0, budget - n_seed) / config.query.batch_size))
