@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
+from alcli.estimate import Estimate
 from alcli.loop import Result, judge, plural, strategies_of
 from alcli.loop._learning import classes_of, fit_space, learn, training_rng
 from alcli.loop._predictions import check_predicted, stale_predictions
-from alcli.metrics import Estimate, Metrics, evaluate, paired_change
+from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
