@@ -53,6 +53,16 @@ class Common:
         with project.writing(command):
             yield project
 
+    @contextmanager
+    def simulating(self) -> Iterator[Project]:
+        """The project with a lock of its own: simulations stand in nobody's way but each other's."""
+        from alcli.project.lock import locked
+
+        project = self.open()
+        _keep_pandas_out()
+        with locked(project.scratch / "simulate", "simulate"):
+            yield project
+
     @property
     def console(self) -> Console:
         """Where results are printed."""

@@ -24,7 +24,7 @@ def locked(scratch: Path, command: str) -> Iterator[None]:
         LockedError: another alcli holds it; the message names the holder.
     """
     with file_errors(scratch):
-        scratch.mkdir(exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
     holder = scratch / "lock.json"
     lock = FileLock(scratch / "lock", timeout=0, fallback_to_soft=False)
     try:

@@ -1,0 +1,184 @@
+"""`alcli simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alcli.cli.common import Common, aligned, command, print_lines, progress_bar
+from alcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from alcli.loop import Result
+
+_SHOWN = 8
+"""Curves in a plot at most: the best ones."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app,
+        "simulate",
+        reads="FILE (id, label), the pool; finished repeats under .alcli/simulate/",
+        writes="simulation/results.parquet, splits.parquet, summary.json, curves.svg, curves.png",
+        example="alcli simulate --labels labels.csv --strategies margin,badge --repeats 10",
+        show=_show,
+    )
+    def simulate(
+        common: Common,
+        labels: Annotated[Path | None, typer.Option(metavar="FILE", help="The true labels.")] = None,
+        from_project: Annotated[
+            bool, typer.Option("--from-project", help="Replay over the project's own labels so far.")
+        ] = False,
+        strategies: Annotated[
+            str, typer.Option(metavar="LIST", help="Strategies, by commas.  [default: the configured one]")
+        ] = "",
+        batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, by commas.")] = "",
+        models: Annotated[str, typer.Option(metavar="LIST", help="Models, by commas.")] = "",
+        seed_strategies: Annotated[
+            str, typer.Option(metavar="LIST", help="Seed strategies, by commas.")
+        ] = "",
+        repeats: Annotated[int, typer.Option(min=1, help="Replays of each, from other splits.")] = 30,
+        rounds: Annotated[
+            int | None, typer.Option(min=0, help="Queries a replay.  [default: 15]", show_default=False)
+        ] = None,
+        budget: Annotated[
+            int | None, typer.Option(min=1, help="Training labels a replay, instead of rounds.")
+        ] = None,
+        test: Annotated[
+            float | None,
+            typer.Option(min=0, help="Rows (or a share) to measure on.  [default: 0.25, 2,000 at most]"),
+        ] = None,
+        metric: Annotated[str, typer.Option(help="accuracy, macro_f1, log_loss, brier or ece.")] = "accuracy",
+        noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
+        noise_by: Annotated[
+            str, typer.Option(help="uniform, or confusion: classes that are easily mistaken.")
+        ] = "uniform",
+        skip_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of answers skipped.")] = 0.0,
+        annotators: Annotated[int, typer.Option(min=1, help="Annotators a row.")] = 1,
+        cost: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME", help="A column of FILE with each answer's cost, or NAME=NUMBER. Repeatable."
+            ),
+        ] = None,
+        jobs: Annotated[
+            int | None, typer.Option(min=1, help="Processes.  [default: all cores]", show_default=False)
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="Where to write.  [default: simulation]")
+        ] = None,
+    ) -> Result:
+        """Replay the loop on known labels, against random sampling."""
+        import os
+
+        from alcli import simulate as module
+
+        if (labels is None) == (not from_project):
+            raise typer.BadParameter("name the true labels by --labels FILE, or --from-project")
+        options = module.Options(
+            labels=labels,
+            choices=module.Choices(strategies, batch_sizes, models, seed_strategies),
+            repeats=repeats,
+            rounds=rounds,
+            budget=budget,
+            test=test,
+            metric=_one_of("--metric", metric, tuple(module.SPOKEN)),
+            faults=module.Faults(
+                noise,
+                _one_of("--noise-by", noise_by, ("uniform", "confusion")) == "confusion",
+                skip_rate,
+                annotators,
+            ),
+            costs=_costs(cost or []),
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            out=out,
+        )
+        with common.simulating() as project, progress_bar(common, "replaying") as progress:
+            return module.simulate(project, options, progress)
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+    from alcli.errors import suggest
+
+    if value not in known:
+        raise ConfigError(
+            f"{value!r} is none of {', '.join(known)}", where=option, hint=suggest(value, known)
+        )
+    return value
+
+
+def _costs(told: list[str]) -> dict[str, float | str]:
+    """`price` or `price=0.05` as name and column, or number."""
+    found: dict[str, float | str] = {}
+    for text in told:
+        name, equals, number = text.partition("=")
+        try:
+            found[name] = float(number) if equals else name
+        except ValueError as error:
+            raise ConfigError(f"{number!r} is no number", where=f"--cost {name}") from error
+    return found
+
+
+def _show(result: Result, common: Common) -> None:
+    from alcli.cli.plot import look_for, plot
+
+    more, console = result.more, common.console
+    curves: dict[str, Any] = more["curves"]
+    names = _best(more)[:_SHOWN]
+    if len(curves[names[0]]) > 1:
+        lines = plot(
+            {name: [(point["labels"], point["value"]) for point in curves[name]] for name in names},
+            "labels to learn from",
+            f"{more['metric'].replace('_', ' ')} on {result.counts['test']:,} test rows",
+            width=min(console.width, 96),
+            look=look_for(console.encoding, styles=("bold green", "yellow")),
+        )
+        console.print()
+        for line in lines:
+            console.print(line, soft_wrap=True)
+        console.print()
+    print_lines(common, aligned(_table(more)), dim_first=True)
+    console.print()
+    for line in more["verdict"]:
+        console.print(line, markup=False)
+
+
+def _best(more: Any) -> list[str]:
+    """Random sampling and the arms by falling area."""
+    arms = more["strategies"]
+    return sorted(arms, key=lambda name: (name != more["baseline"], -arms[name]["auc"]))
+
+
+def _table(more: Any) -> list[list[str]]:
+    rows = [
+        [
+            "strategy",
+            "area",
+            f"at {more['budget']:,.0f}",
+            f"labels to {more['target']:.3f}",
+            "saving",
+            "95%",
+            "p",
+        ]
+    ]
+    for name in _best(more):
+        arm = more["strategies"][name]
+        saving = arm["saving"]
+        random = name == more["baseline"]
+        rows.append(
+            [
+                name,
+                f"{arm['auc']:.3f}",
+                f"{arm['final']:.3f}",
+                f"{arm['labels_to_target']:,.0f}" if arm["rounds_to_target"] is not None else "not reached",
+                "" if random else f"{saving['value']:.0%}",
+                "" if random else f"{saving['low']:.0%} to {saving['high']:.0%}",
+                "" if random else ("<0.001" if arm["p_value"] < 0.001 else f"{arm['p_value']:.3f}"),
+            ]
+        )
+    return rows
