@@ -15,6 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from alcli.estimate import Estimate, rounded
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -22,29 +24,10 @@ NAMES = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 HIGHER_IS_BETTER = ("accuracy", "macro_f1")
 
 _TAIL = 0.025  # on either side of a 95% interval
-_DECIMALS = 6
 _MAX_BINS = 15
 _ROWS_A_BIN = 20
 _BLOCK = 1 << 19  # weights held at a time; the draws do not depend on it
 _TINY = float(np.finfo(np.float32).eps)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95% interval; low <= value <= high."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_json(self) -> dict[str, float]:
-        """`value`, `low` and `high`, rounded to 6 decimals."""
-        return {"value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high)}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, float]) -> Self:
-        """What `to_json` wrote."""
-        return cls(document["value"], document["low"], document["high"])
 
 
 @dataclass(frozen=True)
@@ -68,7 +51,7 @@ class ClassMetrics:
         return {
             "precision": self.precision.to_json() if self.precision else None,
             "recall": self.recall.to_json() if self.recall else None,
-            "f1": None if self.f1 is None else _rounded(self.f1),
+            "f1": None if self.f1 is None else rounded(self.f1),
             "support": self.support,
         }
 
@@ -363,7 +346,3 @@ def _check(proba: NDArray[np.float32], y: Ints, classes: tuple[str, ...], n_boot
         raise ValueError("proba must be probabilities: finite, none negative, each row summing to 1")
     if n_bootstrap < 1:
         raise ValueError(f"n_bootstrap must be at least 1, found {n_bootstrap}")
-
-
-def _rounded(number: float) -> float:
-    return round(number, _DECIMALS) + 0.0  # no -0.0

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from alcli.config import Config
 from alcli.engine import FeatureSpace, Trained, Views, fit_model, size_of_a_row, stratified_bootstrap
 from alcli.errors import DataError, IntegrityError, StateError
+from alcli.estimate import Estimate
 from alcli.loop import Result, judge, plural, strategies_of
 from alcli.loop._predictions import check_predicted, stale_predictions
-from alcli.metrics import Estimate, Metrics, evaluate, paired_change
+from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history

@@ -20,7 +20,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from alcli.metrics import HIGHER_IS_BETTER, NAMES, Estimate, Metrics, _resamples, evaluate, paired_change
+from alcli.estimate import Estimate
+from alcli.metrics import HIGHER_IS_BETTER, NAMES, Metrics, _resamples, evaluate, paired_change
 from alcli.stopping import _metric
 
 Floats = NDArray[np.float32]
