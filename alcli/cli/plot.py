@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
+from alcli.drawing.ticks import tick_labels, ticks
+
 Curve = Sequence[tuple[float, float]]
 """Points (x, y), x ascending."""
 
@@ -63,7 +65,7 @@ def plot(
     if not points:
         return []
     y_ticks = ticks([y for _, y in points])
-    labels = _tick_labels(y_ticks)
+    labels = tick_labels(y_ticks)
     margin = max(map(len, labels)) + 3
     area = _Area(
         max(width - margin, 12),
@@ -82,25 +84,6 @@ def plot(
         lines.append(f"{label:>{margin - 2}} {sign}{area.row(row)}".rstrip())
     lines += [" " * (margin - 1) + line for line in _x_axis(area, [x for x, _ in points])]
     return [*lines, " " * margin + x_label.center(area.width).rstrip()]
-
-
-def ticks(values: Sequence[float], most: int = 6) -> list[float]:
-    """Round numbers, evenly apart, from below the lowest value to above the highest."""
-    low, high = min(values), max(values)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    scale = 10.0 ** math.floor(math.log10((high - low) / (most - 1)))
-    for step in (scale * factor for factor in (1, 2, 5, 10, 20)):
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        if last - first < most:
-            break
-    return [round(number * step, 10) for number in range(first, last + 1)]
-
-
-def _tick_labels(values: Sequence[float]) -> list[str]:
-    step = values[1] - values[0]
-    digits = max(1, -math.floor(math.log10(step) + 1e-9))
-    return [f"{value:,.{digits if step < 1 else 0}f}" for value in values]
 
 
 def _rows(n_ticks: int) -> int:
