@@ -13,8 +13,9 @@ from alcli.errors import ConfigError
 if TYPE_CHECKING:
     from alcli.loop import Result
 
-_SHOWN = 8
-"""Curves in a plot at most: the best ones."""
+_SHOWN = 4
+"""Curves in a plot at most: random sampling and the best ones."""
+_STYLES = ("yellow", "bold green", "cyan", "magenta")
 
 
 def register(app: typer.Typer) -> None:
@@ -136,7 +137,7 @@ def _show(result: Result, common: Common) -> None:
             "labels to learn from",
             f"{more['metric'].replace('_', ' ')} on {result.counts['test']:,} test rows",
             width=min(console.width, 96),
-            look=look_for(console.encoding, styles=("bold green", "yellow")),
+            look=look_for(console.encoding, styles=_STYLES),
         )
         console.print()
         for line in lines:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from alcli.config import load_config
 from alcli.errors import ConfigError
 from alcli.loop import Progress, Result, plural, silent
@@ -29,6 +27,7 @@ from alcli.simulate._results import (
     by_name,
     compared,
     mean_curve,
+    picture_of,
     splits_table,
     summary,
     tidy,
@@ -47,7 +46,6 @@ SPOKEN = {
     "ece": "calibration error",
 }
 OUT = "simulation"
-_RESULTS, _SPLITS, _SUMMARY = "results.parquet", "splits.parquet", "summary.json"
 _MAJORITY = 0.8
 
 
@@ -120,8 +118,19 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
         "seed": len(start.seed),
         "budget": task.budget,
     }
-    files = _written(project, options, work, arms, tidy(replays), {**found, "counts": counts})
     curves = {name: mean_curve(repeats, options.metric) for name, repeats in replays.items()}
+    picture = picture_of(curves, found, SPOKEN[options.metric], counts)
+    starts = ((repeat, work.start(arms[0], repeat)) for repeat in range(options.repeats))
+    files = _written(
+        options.out or project.root / OUT,
+        {
+            "results.parquet": as_parquet(tidy(replays)),
+            "splits.parquet": as_parquet(splits_table(starts)),
+            "curves.svg": picture.to_svg().encode(),
+            "curves.png": picture.to_png(),
+            "summary.json": as_json({**found, "counts": counts}).encode(),
+        },
+    )
     return Result(
         "simulate",
         round=None,
@@ -204,17 +213,8 @@ def _about_metric(data: Data, metric: str) -> list[str]:
     return [f"{share:.0%} of the labels are {name!r}: --metric macro_f1 tells more than accuracy does"]
 
 
-def _written(
-    project: Project, options: Options, work: Work, arms: list[Arm], table: pa.Table, document: dict[str, Any]
-) -> list[str]:
-    """The files that were not there as they should be."""
-    out = options.out or project.root / OUT
-    starts = ((repeat, work.start(arms[0], repeat)) for repeat in range(options.repeats))
-    files = {
-        _RESULTS: as_parquet(table),
-        _SPLITS: as_parquet(splits_table(starts)),
-        _SUMMARY: as_json(document).encode(),
-    }
+def _written(out: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Write those files that are not there as they should be; returns their paths."""
     with file_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     changed = [name for name, content in files.items() if not _holds(out / name, content)]
@@ -233,6 +233,6 @@ def _holds(path: Path, content: bytes) -> bool:
 def _headline(counts: Mapping[str, int]) -> str:
     strategies = plural(counts["strategies"], "strategy", "strategies")
     return (
-        f"{strategies}, {plural(counts['repeats'], 'repeat')} each: from {counts['seed']:,} to {counts['budget']:,} labels of {counts['rows']:,} rows, "
-        f"measured on {counts['test']:,} others."
+        f"{strategies}, {plural(counts['repeats'], 'repeat')} each: from {counts['seed']:,} to "
+        f"{counts['budget']:,} labels of {counts['rows']:,} rows, measured on {counts['test']:,} others."
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from alcli.curves import Arm as Shown
 from alcli.curves import Comparison, Curves, compare, verdict
+from alcli.drawing import Scene, Series, draw
 from alcli.estimate import Estimate
 from alcli.metrics import HIGHER_IS_BETTER, NAMES
 from alcli.project.splits import SEED, VALIDATION
@@ -172,6 +173,28 @@ def mean_curve(repeats: Mapping[int, Sequence[Point]], metric: str) -> list[dict
             grid.tolist(), mean.tolist(), (mean - error).tolist(), (mean + error).tolist(), strict=True
         )
     ]
+
+
+def picture_of(
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+    found: Mapping[str, Any],
+    spoken: str,
+    counts: Mapping[str, int],
+) -> Scene:
+    """The learning curves, drawn."""
+    series = {
+        name: Series(*([point[key] for point in points] for key in ("labels", "value", "low", "high")))
+        for name, points in curves.items()
+    }
+    repeats = f"mean of {counts['repeats']:,} repeats" if counts["repeats"] > 1 else "one repeat"
+    return draw(
+        series,
+        title=f"{spoken} on {counts['test']:,} test rows, {repeats}",
+        x_name="labels to learn from",
+        y_name=spoken,
+        target=found["target"],
+        baseline=found["baseline"],
+    )
 
 
 def as_parquet(table: pa.Table) -> bytes:
