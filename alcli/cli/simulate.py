@@ -50,6 +50,12 @@ def register(app: typer.Typer) -> None:
         budget: Annotated[
             int | None, typer.Option(min=1, help="Training labels a replay, instead of rounds.")
         ] = None,
+        splits: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE", help="Where each repeat starts: repeat, id, split (validation, seed)."
+            ),
+        ] = None,
         test: Annotated[
             float | None,
             typer.Option(min=0, help="Rows (or a share) to measure on.  [default: 0.25, 2,000 at most]"),
@@ -87,6 +93,7 @@ def register(app: typer.Typer) -> None:
             repeats=repeats,
             rounds=rounds,
             budget=budget,
+            splits=splits,
             test=test,
             metric=_one_of("--metric", metric, tuple(module.SPOKEN)),
             faults=module.Faults(

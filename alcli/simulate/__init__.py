@@ -19,8 +19,9 @@ from alcli.loop import Progress, Result, plural, silent
 from alcli.project import Project
 from alcli.registry import split_spec
 from alcli.simulate._arms import BASELINE, Arm, Choices, arms_of
-from alcli.simulate._data import Data
+from alcli.simulate._data import Data, read_splits
 from alcli.simulate._oracle import Faults
+from alcli.simulate._replay import Given
 from alcli.simulate._results import (
     as_json,
     as_parquet,
@@ -59,6 +60,7 @@ class Options:
         repeats: how often every arm is replayed, each time from another split and seed set.
         rounds: queries an arm; None: 15, or as many as the budget allows.
         budget: training labels; None: what the rounds come to, but half of the rows at most.
+        splits: a file that says where each repeat starts; None: it is drawn.
         test: rows of each repeat that measure, or a share of them; None: a quarter, 2,000 at most.
         metric: by which arms are compared.
         faults: of the annotators.
@@ -72,6 +74,7 @@ class Options:
     repeats: int = 30
     rounds: int | None = None
     budget: int | None = None
+    splits: Path | None = None
     test: float | None = None
     metric: str = "accuracy"
     faults: Faults = field(default_factory=Faults)
@@ -101,6 +104,8 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
         budget=0,
     )
     data = with_confusion(project, task.read(project), options.faults)
+    if options.splits is not None:
+        task = replace(task, given=_given(data, options.splits, options.repeats))
     task = _sized(project, task, data, options, arms)
     work = Work(task, project, data)
     replays = _replayed(work, arms, options, progress)
@@ -154,6 +159,21 @@ def _replayed(work: Work, arms: list[Arm], options: Options, progress: Progress)
     return by_name(done, arms)
 
 
+def _given(data: Data, path: Path, repeats: int) -> dict[int, Given]:
+    """Where the repeats start, by a file.
+
+    Raises:
+        ConfigError: it does not have so many.
+    """
+    given = read_splits(path, data.pool.ids)
+    missing = sorted(set(range(repeats)) - set(given))
+    if missing:
+        raise ConfigError(
+            f"{path.name} has no repeat {missing[0]}", where="--splits", hint=f"--repeats {missing[0]}"
+        )
+    return {repeat: given[repeat] for repeat in range(repeats)}
+
+
 def _sized(project: Project, task: Task, data: Data, options: Options, arms: list[Arm]) -> Task:
     """The task with the sizes of its test set, seed set and budget.
 
@@ -162,7 +182,8 @@ def _sized(project: Project, task: Task, data: Data, options: Options, arms: lis
     """
     n = len(data.pool)
     sizes = ["split.reserve=0"]
-    n_test = len(data.test)
+    first = task.given.get(0)
+    n_test = len(first.test) if first else len(data.test)
     if not n_test:
         wanted = options.test if options.test is not None else min(MOST_TEST_ROWS, max(1, n // 4))
         n_test = max(1, round(wanted * n)) if wanted < 1 else int(wanted)
@@ -174,6 +195,8 @@ def _sized(project: Project, task: Task, data: Data, options: Options, arms: lis
     n_pool = n - n_test
     config = project.config
     n_seed = int(config.seed.size if config.seed.size >= 1 else max(1, round(config.seed.size * n_pool)))
+    if first and first.seed:
+        n_seed = len(first.seed)
     if options.labels is None:  # of what is labeled so far a part stands in for the pool
         n_seed = max(1, min(n_seed, n_pool // 4))
         sizes.append(f"seed.size={n_seed}")

@@ -23,9 +23,11 @@ from alcli.project.ledger import read_ledger
 from alcli.project.pool import Pool
 from alcli.project.resolve import resolve
 from alcli.project.selection import read_selection
+from alcli.project.splits import SEED, VALIDATION
 from alcli.registry import STRATEGIES, reader_of, split_spec
 from alcli.simulate._memory import HeldPool
 from alcli.simulate._oracle import Truth
+from alcli.simulate._replay import Given
 from alcli.tables.atomic import sha256_file
 
 _RANDOM = ("random_sampling", "stratified")
@@ -98,7 +100,7 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
     held = _held(project, pool, labels)
     truth = _truth(held, labels, {name: np.full(len(held), float(value)) for name, value in costs.items()})
     splits = dict(zip(labels["id"].to_pylist(), labels["split"].to_pylist(), strict=True))
-    test = tuple(id_ for id_ in held.ids.to_pylist() if splits[id_] == "validation")
+    test = tuple(id_ for id_ in held.ids.to_pylist() if splits[id_] == VALIDATION)
     if not test:
         raise StateError(
             "no validation row has a label yet: nothing could be measured",
@@ -113,6 +115,37 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
     }
     weight, warnings = _weights(project, held, frozenset(test), int(seed.counts["pool"]))
     return Data(held, truth, digest, test, weight, warnings)
+
+
+def read_splits(path: Path, ids: pa.Array) -> dict[int, Given]:
+    """Where each repeat starts, as a file of `repeat`, `id` and `split` (validation, seed) says it.
+
+    Raises:
+        DataError: a column that is missing, a row that cannot be, or a repeat without test rows.
+    """
+    table = reader_of(path).read(path).table
+    for name in ("repeat", "id", "split"):
+        if name not in table.column_names:
+            hint = "as simulation/splits.parquet: repeat, id, split"
+            raise DataError(f"there is no column {name!r}", where=path.name, hint=hint)
+    unknown = table["id"].filter(pc.invert(pc.is_in(table["id"], value_set=ids)))
+    if len(unknown):
+        raise DataError(f"the row {unknown[0].as_py()!r} has no label", where=f"{path.name}, column id")
+    found: dict[str, dict[str, list[str]]] = {}
+    rows = zip(*(table[name].to_pylist() for name in ("repeat", "id", "split")), strict=True)
+    for repeat, id_, split in rows:
+        found.setdefault(repeat, {VALIDATION: [], SEED: []}).setdefault(split, []).append(id_)
+    given = {}
+    for repeat, parts in found.items():
+        others = set(parts) - {VALIDATION, SEED}
+        if others or not repeat.isdigit() or not parts[VALIDATION]:
+            wrong = (
+                f"the split {min(others)!r}" if others else f"the repeat {repeat!r} without validation rows"
+            )
+            hint = "splits are validation and seed; repeats are numbered from 0"
+            raise DataError(f"{wrong} cannot be used", where=path.name, hint=hint)
+        given[int(repeat)] = Given(tuple(parts[VALIDATION]), tuple(parts[SEED]))
+    return given
 
 
 def _ledger_digest(project: Project) -> str:

@@ -1,0 +1,190 @@
+"""A simulation is the loop itself: what it replays is what the commands do, whatever it runs on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+FILES = ("results.parquet", "splits.parquet", "summary.json", "curves.svg", "curves.png")
+ROUNDS = 2
+
+
+def truth_of(lab: Any) -> Path:
+    """A file with everybody's answer to every row."""
+    return lab.labels(sorted(lab.data.truth), "truth.csv")
+
+
+def results(lab: Any, folder: str = "simulation") -> list[dict[str, Any]]:
+    return pq.read_table(lab.root / folder / "results.parquet").to_pylist()
+
+
+def figures(lab: Any, strategy: str, repeat: int, metric: str) -> list[float]:
+    """A metric round by round."""
+    return [
+        row["value"]
+        for row in results(lab)
+        if (row["strategy"], row["repeat"], row["metric"]) == (strategy, repeat, metric)
+    ]
+
+
+def content(lab: Any, folder: str = "simulation") -> dict[str, bytes]:
+    return {name: (lab.root / folder / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize(
+    ("kind", "query"),
+    [
+        ("text", {"strategy": "margin"}),
+        ("mixed", {"strategy": "badge"}),
+        ("embedding", {"strategy": "query_by_committee"}),
+        ("embedding", {"strategy": "typiclust"}),
+        ("text", {"strategy": "information_density"}),
+        (
+            "mixed",
+            {"strategy": "margin", "diversity": "core_set", "explore": 0.25, "quotas": {"place": "equal"}},
+        ),
+        ("text", {"strategy": "margin", "class_balance": True, "overlap": 0.25}),
+    ],
+)
+def test_a_replay_is_what_the_commands_do(make_lab, kind, query):
+    lab = make_lab(kind, split={"validation": 40, "reserve": 0}, query=query)
+    lab("simulate", "--labels", truth_of(lab), "--repeats", 1, "--rounds", ROUNDS, "--test", 40)
+    lab.seeded()
+    for number in range(1, ROUNDS + 1):
+        lab.one_round(number)
+        if "overlap" in query:  # a second annotator answers the rows that are for two
+            twice = [row["id"] for row in lab.asked(number).to_pylist() if row["reason"] == "overlap"]
+            assert twice
+            path = lab.labels(twice, f"second-{number}.csv")
+            lines = path.read_text().splitlines()
+            path.write_text("\n".join([lines[0] + ",annotator", *(line + ",second" for line in lines[1:])]))
+            lab("ingest", path)
+    lab("train")
+    walked = [
+        json.loads((lab.root / f"rounds/{number:03d}/metrics.json").read_text())
+        for number in range(1, ROUNDS + 2)
+    ]
+    name = query["strategy"]
+    for metric in ("accuracy", "log_loss", "ece"):
+        expected = [report["metrics"][metric]["value"] for report in walked]
+        assert figures(lab, name, 0, metric) == pytest.approx(expected, abs=1e-6)
+    labels = [
+        row["n_labels"] for row in results(lab) if (row["strategy"], row["metric"]) == (name, "accuracy")
+    ]
+    assert labels == [report["n_labels"] for report in walked]
+    drawn = pq.read_table(lab.root / "simulation/splits.parquet").to_pylist()
+    assert {row["id"] for row in drawn if row["split"] == "validation"} == lab.split("validation")
+    assert {row["id"] for row in drawn if row["split"] == "seed"} == lab.split("seed")
+
+
+def test_every_strategy_starts_a_repeat_from_the_same_split_and_seed_set(make_lab):
+    lab = make_lab("text")
+    arguments = (
+        "--labels",
+        truth_of(lab),
+        "--repeats",
+        3,
+        "--rounds",
+        1,
+        "--strategies",
+        "margin,badge,entropy",
+    )
+    lab("simulate", *arguments)
+    for repeat in range(3):
+        first = {name: figures(lab, name, repeat, "log_loss")[0] for name in ("margin", "badge", "entropy")}
+        assert len(set(first.values())) == 1
+    drawn = pq.read_table(lab.root / "simulation/splits.parquet").to_pylist()
+    parts = [
+        frozenset(row["id"] for row in drawn if (row["repeat"], row["split"]) == (repeat, "validation"))
+        for repeat in range(3)
+    ]
+    assert len(set(parts)) == 3
+
+
+def test_the_number_of_processes_the_order_of_the_pool_and_its_files_change_no_byte(make_lab, make_data_of):
+    data = make_data_of("embedding", 200)
+    one = make_lab(data=data, name="one")
+    arguments = ("--repeats", 3, "--rounds", 2, "--strategies", "margin,core_set", "--noise", 0.1)
+    one("simulate", "--labels", truth_of(one), *arguments, "--jobs", 1)
+    two = make_lab(data=data, name="two")
+    (two.root / "pool.parquet").unlink()
+    data.shuffled().write_folder(two.root / "pool", (40, 90))
+    two.configure(pool="pool")
+    two("simulate", "--labels", truth_of(two), *arguments, "--jobs", 2)
+    assert content(one) == content(two)
+
+
+def test_again_it_is_up_to_date_and_further_repeats_or_strategies_keep_the_finished_ones(make_lab):
+    lab = make_lab("text")
+    arguments = ("--labels", truth_of(lab), "--rounds", 1)
+    assert lab("simulate", *arguments, "--repeats", 2)["changed"]
+    before = lab.stamps()
+    again = lab("simulate", *arguments, "--repeats", 2)
+    assert not again["changed"]
+    assert again["files"] == []
+    assert lab.stamps() == before
+    kept = {path: path.stat().st_mtime_ns for path in (lab.root / ".alcli/simulate").glob("*.json")}
+    first = [row for row in results(lab) if row["strategy"] == "margin"]
+    lab("simulate", *arguments, "--repeats", 3, "--strategies", "margin,entropy")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert [r for r in results(lab) if r["strategy"] == "margin" and r["repeat"] < 2] == first
+    assert {row["strategy"] for row in results(lab)} == {"random_sampling", "margin", "entropy"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_simulation_goes_on_where_it_was_and_comes_to_the_same(make_lab, make_data_of, jobs):
+    data = make_data_of("text", 400)
+    whole, cut = (make_lab(data=data, name=name) for name in ("whole", "cut"))
+    arguments = ("--repeats", "6", "--rounds", "3", "--strategies", "margin,typiclust", "--jobs", str(jobs))
+    whole("simulate", "--labels", truth_of(whole), *arguments)
+    command = [sys.executable, "-m", "alcli", "simulate", "--labels", str(truth_of(cut)), *arguments]
+    process = subprocess.Popen(command, cwd=cut.root, stdout=subprocess.DEVNULL, start_new_session=True)
+    kept = cut.root / ".alcli/simulate"
+    while len(list(kept.glob("[0-9a-f]*.json"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {path: path.read_bytes() for path in kept.glob("[0-9a-f]*.json")}
+    assert not (cut.root / "simulation").exists()
+    cut("simulate", "--labels", truth_of(cut), *arguments)
+    assert {path: path.read_bytes() for path in finished} == finished
+    assert content(cut) == content(whole)
+
+
+def test_test_rows_are_never_asked_and_no_row_twice(make_lab):
+    """Asked rows cannot be seen from outside, so the replay itself is asked."""
+    from alcli.config import load_config
+    from alcli.project import Project
+    from alcli.simulate._data import from_file
+    from alcli.simulate._oracle import Faults, Oracle
+    from alcli.simulate._replay import Replay, Start, space_of
+
+    lab = make_lab("text", split={"validation": 60, "reserve": 0})
+    project = Project.open(lab.root)
+    data = from_file(project, truth_of(lab), {})
+    config, source = load_config(lab.root / "alcli.yaml")
+    start = Start.of(config, source.where, data.pool, None)
+    test = set(start.splits.ids("validation").to_pylist())
+    asked: list[str] = []
+
+    class Listening(Oracle):
+        def answer(self, ids, round_, twice=()):
+            asked.extend(ids)
+            return super().answer(ids, round_, twice)
+
+    oracle = Listening(data.truth, Faults(), 0)
+    space = space_of(config, data.pool, start.splits)
+    points = list(Replay(config, source.where, data.pool, start, space, oracle, 10_000).points())
+    assert len(asked) == len(set(asked))
+    assert not test & set(asked)
+    assert points[-1].n_labels == len(asked) == len(data.pool) - len(test)
