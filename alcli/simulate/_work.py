@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -204,6 +207,8 @@ def run_all(
                 yield from future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise
 
 
@@ -211,9 +216,20 @@ _WORK: list[Work] = []
 
 
 def _begin(task: Task) -> None:
-    """A process's start: it reads its own data."""
+    """A process's start: it reads its own data; it leaves interrupts to its parent, and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=_follow, daemon=True).start()
     project = task.open()
     _WORK.append(Work(task, project, with_confusion(project, task.read(project), task.faults)))
+
+
+def _follow() -> None:
+    """A killed parent cannot tell its children: they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(repeat: int, arms: Sequence[Arm]) -> list[tuple[Arm, int, list[Point]]]:

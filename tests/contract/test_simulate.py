@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 FILES = ("results.parquet", "splits.parquet", "summary.json", "curves.svg", "curves.png")
 ROUNDS = 2
+COMPOSED = {"strategy": "margin", "diversity": "core_set", "explore": 0.25, "quotas": {"place": "equal"}}
 
 
 def truth_of(lab: Any) -> Path:
@@ -139,6 +141,39 @@ def test_again_it_is_up_to_date_and_further_repeats_or_strategies_keep_the_finis
     assert {row["strategy"] for row in results(lab)} == {"random_sampling", "margin", "entropy"}
 
 
+def ends(group: int) -> bool:
+    """Whether a process group has no member left, after a while."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_simulation_ends_with_all_its_processes_and_keeps_what_is_finished(make_lab, stop):
+    lab = make_lab("text", 400)
+    arguments = ("--labels", str(truth_of(lab)), "--repeats", "40", "--rounds", "3", "--jobs", "2")
+    command = [sys.executable, "-m", "alcli", "simulate", *arguments]
+    process = subprocess.Popen(
+        command, cwd=lab.root, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    kept = lab.root / ".alcli/simulate"
+    while not list(kept.glob("[0-9a-f]*.json")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, stop)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[stop]
+    assert "Traceback" not in words
+    assert ends(process.pid)
+    assert list(kept.glob("[0-9a-f]*.json"))
+    assert not (lab.root / "simulation").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_simulation_goes_on_where_it_was_and_comes_to_the_same(make_lab, make_data_of, jobs):
@@ -154,6 +189,7 @@ def test_a_killed_simulation_goes_on_where_it_was_and_comes_to_the_same(make_lab
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert ends(process.pid), "its workers live on"
     finished = {path: path.read_bytes() for path in kept.glob("[0-9a-f]*.json")}
     assert not (cut.root / "simulation").exists()
     cut("simulate", "--labels", truth_of(cut), *arguments)
