@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -29,8 +30,7 @@ class Registry(Generic[Member]):
 
     def names(self) -> list[str]:
         """Sorted names of all members; imports none of them."""
-        folder = Path(__file__).parent / self.folder
-        return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+        return list(_members_of(self.folder))
 
     def load(self, name: str) -> type[Member]:
         """The member's class: a file in the folder, or `package.module:Class` of a user.
@@ -98,6 +98,12 @@ class Registry(Generic[Member]):
                 f"{self.word} {name!r} is no dataclass that derives from alcli.{self.folder}.{self.base}"
             )
         return cast("type[Member]", member)
+
+
+@cache
+def _members_of(folder: str) -> tuple[str, ...]:
+    paths = (Path(__file__).parent / folder).glob("*.py")
+    return tuple(sorted(path.stem for path in paths if not path.stem.startswith("_")))
 
 
 def _is_required(parameter: dataclasses.Field[Any]) -> bool:

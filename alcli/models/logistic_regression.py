@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alcli.models import Arrays, Model
 from alcli.models._linear import LinearSoftmax
+from alcli.models._threads import one_thread
 
 
 @dataclass
@@ -84,14 +85,13 @@ class LogisticRegression(Model):
         # 2 s of import that prediction does without
         from sklearn import linear_model
         from sklearn.exceptions import ConvergenceWarning
-        from threadpoolctl import threadpool_limits
 
         # Newton's method comes ten times closer to the optimum than lbfgs does, in a third of its time
         sklearns = linear_model.LogisticRegression(
             C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, solver="newton-cg"
         )
         present = _present(rows)
-        with warnings.catch_warnings(), threadpool_limits(1):  # BLAS adds in another order with more threads
+        with warnings.catch_warnings(), one_thread():  # BLAS adds in another order with more threads
             warnings.simplefilter("ignore", ConvergenceWarning)
             sklearns.fit(rows if present is None else rows[:, present], y)
         if present is None:

@@ -33,6 +33,7 @@ class Rows:
         features: by kind, its columns in the config's order.
         shown: other columns that were asked for, as text.
         contents: the columns whose values are the rows' content: the features as they were at seed.
+        hashed: (n,) the content's hashes, where they are known already.
     """
 
     ids: pa.Array
@@ -40,6 +41,7 @@ class Rows:
     features: Mapping[str, list[Any]]
     shown: Mapping[str, pa.Array]
     contents: Sequence[Any] = ()
+    hashed: Hashes | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,6 +52,8 @@ class Rows:
 
     def content(self) -> Hashes:
         """(n,) hash of the raw values of what were the features at seed: copies have the same one."""
+        if self.hashed is not None:
+            return self.hashed
         return combine([col.hash_column(column) for column in self.contents])
 
     def take(self, rows: NDArray[Any]) -> Rows:
@@ -62,6 +66,7 @@ class Rows:
             {kind: [taken[id(column)] for column in columns] for kind, columns in self.features.items()},
             {name: col.take(column, rows) for name, column in self.shown.items()},
             [taken[id(column)] for column in self.contents],
+            None if self.hashed is None else self.hashed[rows],
         )
 
 

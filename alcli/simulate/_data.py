@@ -161,7 +161,7 @@ def _held(project: Project, pool: Pool, labels: pa.Table) -> HeldPool:
         for name in (config.split.group_by, *(config.seed.stratify_by or ()), *(config.query.quotas or ()))
         if name is not None
     )
-    return HeldPool(pool.take(labels["id"].combine_chunks(), config.features, tuple(shown)))
+    return HeldPool.of(pool.take(labels["id"].combine_chunks(), config.features, tuple(shown)))
 
 
 def _truth(held: HeldPool, labels: pa.Table, costs: Mapping[str, NDArray[np.float64]]) -> Truth:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,26 +18,30 @@ PLACE = "place"
 """A kind of column beside the features: where a row lies in the pool."""
 
 
+@dataclass(frozen=True)
 class HeldPool:
-    """Pool rows in memory, sorted by id; a `RowSource`.
+    """Pool rows in memory; a `RowSource`.
 
-    Args:
-        rows: with their features and all columns that anything may ask to be shown.
+    Attributes:
+        held: the rows, sorted by id, each with its place.
     """
 
-    def __init__(self, rows: Rows) -> None:
-        order = pc.sort_indices(rows.ids).to_numpy().astype(np.int64)
-        rows = rows.take(order)
+    held: Rows
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """From rows with their features and all columns that anything may ask to be shown."""
+        rows = rows.take(pc.sort_indices(rows.ids).to_numpy().astype(np.int64))
         placed = {**rows.features, PLACE: [np.arange(len(rows))]}
-        self._rows = Rows(rows.ids, rows.id_hash, placed, rows.shown, rows.contents)
+        return cls(Rows(rows.ids, rows.id_hash, placed, rows.shown, (), rows.content()))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.held)
 
     @property
     def ids(self) -> pa.Array:
         """(n,) Arrow strings, sorted."""
-        return self._rows.ids
+        return self.held.ids
 
     def rows(
         self,
@@ -46,7 +51,7 @@ class HeldPool:
         unique: bool = False,  # noqa: ARG002 - they were when they were read
     ) -> Iterator[Rows]:
         """All rows at once."""
-        yield self._rows
+        yield self.held
 
     def take(
         self,
@@ -56,12 +61,17 @@ class HeldPool:
     ) -> Rows:
         """The rows of some distinct ids, sorted by id; ids that the pool does not have are left out."""
         wanted = ids if isinstance(ids, pa.Array) else pa.array(list(ids), pa.string())
-        places = pc.index_in(wanted, value_set=self._rows.ids).drop_null().to_numpy()
-        return self._rows.take(np.sort(places.astype(np.int64)))
+        places = pc.index_in(wanted, value_set=self.held.ids).drop_null().to_numpy()
+        return self.held.take(np.sort(places.astype(np.int64)))
+
+    def lean(self, kinds: Collection[str]) -> HeldPool:
+        """The same rows with the raw columns of some kinds: features worked out need no others."""
+        kept = {kind: cells for kind, cells in self.held.features.items() if kind in {*kinds, PLACE}}
+        return HeldPool(replace(self.held, features=kept))
 
     def only(self, ids: pa.Array) -> HeldPool:
         """A pool of some of the rows."""
-        return HeldPool(self.take(ids))
+        return HeldPool.of(self.take(ids))
 
 
 class HeldSpace(FeatureSpace):

@@ -23,6 +23,7 @@ from alcli.loop import check_names
 from alcli.loop._predictions import check_predictions
 from alcli.project import Project
 from alcli.project.manifest import versions
+from alcli.registry import MODELS, split_spec
 from alcli.simulate._arms import Arm
 from alcli.simulate._confusion import confusion_of
 from alcli.simulate._data import Data, from_file, from_project, kept_ids
@@ -160,7 +161,8 @@ class _Repeat:
         if key not in self._spaces:
             self._spaces[key] = space_of(config, pool, start.splits)
         oracle = Oracle(self._data.truth, self._task.faults, config.random_state)
-        return Replay(config, source.where, pool, start, self._spaces[key], oracle, self._task.budget)
+        lean = pool.lean(_read_raw(config))
+        return Replay(config, source.where, lean, start, self._spaces[key], oracle, self._task.budget)
 
     def start(self, config: Config, source: Source) -> Start:
         """The splits and the seed set, drawn once for all arms whose seed settings are the same."""
@@ -175,6 +177,12 @@ class _Repeat:
             ids = kept_ids(self._data, order)
             self._pool = self._data.pool if ids is None else self._data.pool.only(pa.array(ids, pa.string()))
         return self._pool
+
+
+def _read_raw(config: Config) -> set[str]:
+    """The kinds of columns that models read as the pool has them."""
+    specs = [config.model.spec, *(config.committee.members or ())]
+    return {kind for spec in specs for kind in MODELS.load(split_spec(spec)[0]).reads or ()}
 
 
 def with_confusion(project: Project, data: Data, faults: Faults) -> Data:
