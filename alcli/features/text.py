@@ -62,7 +62,7 @@ class Text(Feature):
     similar: ClassVar[bool] = True
 
     pairs: bool = True
-    characters: Sequence[int] | None = (2, 3)
+    characters: Sequence[int] | None = (2, 5)
     min_df: int = 2
     max_features: int = 50_000
 

@@ -82,6 +82,7 @@ def concat_rows(parts: Sequence[Rows]) -> Rows:
         },
         {name: pa.concat_arrays([part.shown[name] for part in parts]) for name in first.shown},
         [col.concat([part.contents[n] for part in parts]) for n in range(len(first.contents))],
+        None if first.hashed is None else np.concatenate([part.content() for part in parts]),
     )
 
 

@@ -1,0 +1,313 @@
+"""`alcli simulate` as a person types it: what it says, what it refuses, what its options change."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+QUICK = ("--repeats", 2, "--rounds", 2, "--jobs", 1)
+
+
+@pytest.fixture
+def pets(empty):
+    """A project before seed, and `truth.csv` with a label, a price and minutes for every row."""
+    empty.root.mkdir()
+    empty.config()
+    rows = list(csv.reader(_pool_rows()))
+    empty.csv("pool.csv", rows, ("id", "text"))
+    truth = [(id_, ("pets", "food")[int(id_[1:]) % 2], 0.5, int(id_[1:]) % 3) for id_, _ in rows]
+    empty.csv("truth.csv", truth, ("id", "label", "price", "minutes"))
+    return empty
+
+
+def _pool_rows() -> list[str]:
+    words = {
+        0: ("dog", "cat", "puppy", "kitten", "paw", "tail", "bark", "meow", "leash", "collar", "fur"),
+        1: ("bread", "cheese", "soup", "apple", "spoon", "dinner", "lunch", "pepper", "salt", "rice", "jam"),
+    }
+    return [
+        f"r{n:03d},{' '.join(words[n % 2][(n * step + step) % 11] for step in (1, 2, 3))} word{n}"
+        for n in range(160)
+    ]
+
+
+def results(loop: Any, folder: str = "simulation") -> list[dict[str, Any]]:
+    return pq.read_table(loop.root / folder / "results.parquet").to_pylist()
+
+
+def test_it_compares_the_configured_strategy_with_chance_and_says_so(pets):
+    said = pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK).out
+    assert said.startswith(
+        "2 strategies, 2 repeats each: from 12 to 24 labels of 120 rows, measured on 40 others."
+    )
+    assert "labels to learn from" in said
+    assert "random_sampling" in said
+    assert "2 repeats are too few" in said.replace("\n", " ")
+
+
+def test_its_json_document_is_what_the_contract_says(pets):
+    found = pets.doc(
+        "simulate", "--labels", pets.root / "truth.csv", *QUICK, "--strategies", "margin,entropy"
+    )
+    assert list(found["strategies"]) == ["random_sampling", "margin", "entropy"]
+    for arm in found["strategies"].values():
+        assert {"auc", "final", "labels_to_target", "saving", "not_reached", "p_value"} <= set(arm)
+        saving = arm["saving"]
+        assert 0 <= saving["low"] <= saving["value"] <= saving["high"] < 1
+        assert 0 < arm["auc"] <= 1
+        assert 12 <= arm["labels_to_target"] <= 24
+        assert 0 <= arm["not_reached"] <= 2
+        assert 0 < arm["p_value"] <= 1
+    assert found["strategies"]["random_sampling"]["saving"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["n_repeats"] == 2
+    assert found["default"] == "margin"
+    assert found["baseline"] == "random_sampling"
+    summary = json.loads((pets.root / "simulation/summary.json").read_text())
+    assert summary["strategies"] == found["strategies"]
+    assert summary["target"] == found["target"]
+
+
+def test_its_results_are_tidy_and_its_pictures_can_be_opened(pets):
+    pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK)
+    table = pq.read_table(pets.root / "simulation/results.parquet")
+    assert table.column_names == ["strategy", "repeat", "round", "n_labels", "metric", "value"]
+    rows = table.to_pylist()
+    assert {row["metric"] for row in rows} == {"accuracy", "macro_f1", "log_loss", "brier", "ece", "answers"}
+    points = {(row["strategy"], row["repeat"], row["round"], row["n_labels"]) for row in rows}
+    names = ("random_sampling", "margin")
+    rounds = ((1, 12), (2, 18), (3, 24))
+    assert points == {(name, repeat, *point) for name in names for repeat in (0, 1) for point in rounds}
+    assert ET.parse(pets.root / "simulation/curves.svg").getroot().tag.endswith("svg")
+    with Image.open(pets.root / "simulation/curves.png") as picture:
+        assert picture.size[0] > 500
+
+
+def test_batch_sizes_models_and_seed_strategies_are_compared_in_every_combination(pets):
+    found = pets.doc(
+        "simulate", "--labels", pets.root / "truth.csv", *QUICK,
+        "--batch-sizes", "4,6", "--models", "logistic_regression,complement_naive_bayes",
+        "--seed-strategies", "stratified,typiclust", "--budget", 20,
+    )  # fmt: skip
+    assert len(found["strategies"]) == 2 * 2 * 2 * 2
+    assert "margin, batch_size 4, model complement_naive_bayes, seed typiclust" in found["strategies"]
+    assert found["baseline"] == "random_sampling, batch_size 4, model logistic_regression, seed stratified"
+
+
+def test_a_strategy_may_have_parameters(pets):
+    listed = "{name: core_set, metric: cosine}, margin"
+    found = pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--strategies", listed)
+    assert list(found["strategies"]) == ["random_sampling", "core_set(metric=cosine)", "margin"]
+
+
+def test_the_baseline_is_random_even_where_the_config_composes_batches(pets):
+    pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK)
+    plain = results(pets)
+    pets.alcli(
+        "simulate", "--labels", pets.root / "truth.csv", *QUICK, "--set", "query.diversity=core_set",
+        "--set", "query.class_balance=true", "--set", "query.explore=0.2",
+    )  # fmt: skip
+    n = len(plain) // 2
+    assert results(pets)[:n] == plain[:n]
+    assert results(pets)[n:] != plain[n:]
+
+
+def test_costs_add_up_by_column_and_by_number(pets):
+    pets.alcli(
+        "simulate", "--labels", pets.root / "truth.csv", *QUICK,
+        "--cost", "price", "--cost", "minutes", "--cost", "coffee=2",
+    )  # fmt: skip
+    rows = [row for row in results(pets) if row["strategy"] == "margin" and row["repeat"] == 1]
+    by = {(row["round"], row["metric"]): row["value"] for row in rows}
+    assert [by[number, "price"] for number in (1, 2, 3)] == [6, 9, 12]
+    assert [by[number, "coffee"] for number in (1, 2, 3)] == [24, 36, 48]
+    assert by[1, "minutes"] < by[2, "minutes"] < by[3, "minutes"] <= 48
+    arm = pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--cost", "price")["strategies"][
+        "margin"
+    ]
+    assert arm["costs"]["price"] == pytest.approx(arm["labels_to_target"] * 0.5, abs=0.1)
+
+
+def test_wrong_answers_make_the_model_worse_and_several_annotators_make_up_for_them(pets):
+    truth = pets.root / "truth.csv"
+    arguments = ("--labels", truth, "--repeats", 6, "--rounds", 4)
+    final = [
+        pets.doc("simulate", *arguments, *more)["strategies"]["margin"]["final"]
+        for more in ((), ("--noise", 0.35), ("--noise", 0.35, "--annotators", 9))
+    ]
+    assert final[1] < final[2] <= final[0] + 0.02
+    answers = {row["value"] for row in results(pets) if row["metric"] == "answers" and row["round"] == 1}
+    assert answers == {12 * 9}
+
+
+def test_skipped_rows_are_asked_once_and_bring_no_label(pets):
+    pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--skip-rate", 0.5)
+    rows = [row for row in results(pets) if row["metric"] == "answers" and row["round"] == 3]
+    assert {row["value"] for row in rows} == {24}
+    assert all(row["n_labels"] < 20 for row in rows)
+
+
+def test_noise_by_confusion_runs(pets):
+    more = ("--noise", 0.3, "--noise-by", "confusion")
+    assert pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, *more)["n_repeats"] == 2
+
+
+def test_another_metric_is_compared_where_lower_is_better_too(pets):
+    found = pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--metric", "log_loss")
+    assert found["metric"] == "log_loss"
+    arm = found["strategies"]["random_sampling"]
+    assert arm["final"] < arm["auc"]
+
+
+def test_rows_without_a_label_are_left_out_and_counted(pets):
+    lines = (pets.root / "truth.csv").read_text().splitlines()
+    pets.write("some.csv", "\n".join(lines[:101]) + "\n")
+    found = pets.doc("simulate", "--labels", pets.root / "some.csv", *QUICK)
+    assert found["counts"]["rows"] + found["counts"]["test"] == 100
+    assert found["warnings"][0] == "60 rows of the pool have no label in some.csv: left out"
+
+
+def test_given_splits_are_started_from(pets):
+    pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK)
+    before = results(pets)
+    shutil.copy(pets.root / "simulation/splits.parquet", pets.root / "mine.parquet")
+    more = ("--splits", pets.root / "mine.parquet", "--out", pets.root / "again")
+    found = pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, *more)
+    assert found["counts"]["test"] == 40
+    first = [r for r in results(pets, "again") if r["round"] == 1]
+    assert first == [r for r in before if r["round"] == 1]
+    mine = pq.read_table(pets.root / "mine.parquet")
+    assert pq.read_table(pets.root / "again/splits.parquet").sort_by("id").equals(mine.sort_by("id"))
+
+
+def test_one_class_alone_in_the_seed_set_is_no_error(pets):
+    rows = [(f"r{n:03d}", "pets" if n % 40 else "food") for n in range(160)]
+    pets.csv("skewed.csv", rows)
+    found = pets.doc("simulate", "--labels", pets.root / "skewed.csv", *QUICK, "--set", "seed.size=4")
+    assert any("--metric macro_f1" in warning for warning in found["warnings"])
+
+
+REFUSED = [
+    (("--strategies", "margn"), "config", "unknown strategy 'margn'", "", "margin"),
+    (("--models", "svn"), "config", "unknown model 'svn'", "", ""),
+    (("--strategies", "[margin"), "config", "", "--strategies", "margin,badge"),
+    (("--batch-sizes", "ten"), "config", "'ten' is no number of rows", "--batch-sizes", "50,200"),
+    (("--metric", "acuracy"), "config", "'acuracy' is none of", "--metric", "accuracy"),
+    (("--noise-by", "chance"), "config", "'chance' is none of", "--noise-by", ""),
+    (
+        ("--budget", 5),
+        "config",
+        "a budget of 5 labels is less than the seed",
+        "--budget",
+        "seed.size",
+    ),
+    (("--test", 200), "config", "200 test rows leave nothing to learn from: 160", "--test", ""),
+    (("--cost", "prize"), "data", "there is no column 'prize'", "truth.csv", "price"),
+    (("--cost", "label"), "data", "is no number", "truth.csv", ""),
+    (("--cost", "price=much"), "config", "'much' is no number", "--cost price", ""),
+    (("--splits", "pool.csv"), "data", "there is no column 'repeat'", "pool.csv", "repeat, id, split"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "says", "where", "hint"), REFUSED)
+def test_what_cannot_be_is_refused_before_anything_is_written(pets, arguments, kind, says, where, hint):
+    told = [pets.root / word if word == "pool.csv" else word for word in arguments]
+    command = ("simulate", "--labels", pets.root / "truth.csv", *QUICK, *told)
+    pets.refused(*command, kind=kind, says=says, where=where, hint=hint)
+
+
+def test_labels_of_another_pool_are_refused(pets):
+    pets.csv("other.csv", [("x1", "pets"), ("r002", "food")])
+    pets.refused(
+        "simulate", "--labels", pets.root / "other.csv", *QUICK,
+        kind="data", says="there is no such id in the pool", where="other.csv",
+    )  # fmt: skip
+
+
+def test_labels_of_one_class_are_refused(pets):
+    pets.csv("one.csv", [(f"r{n:03d}", "pets") for n in range(160)])
+    pets.refused("simulate", "--labels", pets.root / "one.csv", *QUICK, kind="data", says="'pets'")
+
+
+def test_either_a_file_or_the_project_gives_the_labels(pets):
+    assert "--labels FILE" in pets.alcli("simulate", code=2).err
+
+
+def test_two_simulations_at_once_are_kept_apart_and_other_commands_are_not(pets):
+    from alcli.project.lock import locked
+
+    with locked(pets.root / ".alcli/simulate", "simulate"):
+        pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK, code=75)
+        pets.alcli("seed")
+
+
+def replayed(loop: Any, *arguments: Any) -> dict[str, Any]:
+    return loop.doc("simulate", "--from-project", *QUICK, *arguments)
+
+
+def test_a_projects_own_labels_are_replayed_with_the_bias_of_chosen_rows_said(at):
+    loop = at("answered")
+    before = loop.tree()
+    found = replayed(loop)
+    assert found["counts"]["rows"] == 18
+    assert found["counts"]["test"] == 8
+    (warning,) = found["warnings"]
+    assert warning.startswith("6 of the 18 training rows were chosen by a strategy: they are harder than")
+    assert "not corrected, since no row was drawn at random in the rounds (query.explore: 0.1" in warning
+    after = {name: digest for name, digest in loop.tree().items() if not name.startswith("simulation")}
+    assert after == before
+
+
+def test_where_rows_were_explored_the_chosen_ones_weigh_what_they_stand_for(at):
+    loop = at("scored")
+    loop.alcli("query", "--set", "query.explore=0.5")
+    loop.alcli("ingest", loop.answer(1))
+    found = replayed(loop)
+    assert "corrected by weights: a row drawn at random stands for 5 rows of the pool" in found["warnings"][0]
+    assert found["n_repeats"] == 2
+
+
+def test_a_project_without_labels_has_nothing_to_replay(at):
+    at("seeded").refused("simulate", "--from-project", kind="state", says="there are no labels yet")
+
+
+def test_a_row_answers_the_same_to_every_strategy_and_shares_of_faults_hold():
+    from alcli.simulate._oracle import Faults, Oracle, Truth
+
+    n = 20_000
+    ids = pa.array([f"r{i:05d}" for i in range(n)])
+    y = np.arange(n) % 4
+    confusion = np.array([[9, 3, 1, 0], [1, 1, 1, 1], [0, 0, 5, 5], [2, 2, 2, 2]], dtype=float)
+    truth = Truth(ids, y, ("a", "b", "c", "d"), confusion=confusion)
+    oracle = Oracle(truth, Faults(0.2, by_confusion=True, skip_rate=0.1, annotators=2), 3)
+    answers = oracle.answer(ids.to_pylist(), 1)
+    assert answers.num_rows == 2 * n
+    part = oracle.answer(ids.to_pylist()[500:510], 7)
+    assert part["label"].to_pylist()[:10] == answers["label"].to_pylist()[500:510]
+    first, second = (answers["label"].to_pylist()[:n], answers["label"].to_pylist()[n:])
+    assert first != second
+    skipped = np.array([label is None for label in first])
+    assert skipped.mean() == pytest.approx(0.1, abs=0.01)
+    said = np.array(["abcd".index(label) if label else -1 for label in first])
+    wrong = (said != y) & ~skipped
+    assert wrong.sum() / (~skipped).sum() == pytest.approx(0.2, abs=0.01)
+    of_a = said[wrong & (y == 0)]
+    assert set(of_a) == {1, 2}
+    assert (of_a == 1).mean() == pytest.approx(0.75, abs=0.05)
+    assert set(said[wrong & (y == 2)]) == {3}
+
+
+def test_the_help_page_names_what_is_written(pets):
+    said = pets.alcli("simulate", "--help").out
+    assert "Replay the loop on known labels, against random sampling." in said
+    assert all(name in said for name in ("results.parquet", "summary.json", "curves.png"))
+    assert Path("simulation").name in said
