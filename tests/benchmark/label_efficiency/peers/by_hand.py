@@ -60,8 +60,9 @@ def replay(strategy, rows, y, split, options, rng):
 def load_features(path):
     with np.load(path) as arrays:
         if "dense" in arrays:
-            return arrays["dense"]
-        return csr_matrix(tuple(arrays[name] for name in ("data", "indices", "indptr")), arrays["shape"])
+            return arrays["dense"].astype(np.float64)
+        data = arrays["data"].astype(np.float64)  # float32 rows would be fitted in float32
+        return csr_matrix((data, arrays["indices"], arrays["indptr"]), arrays["shape"])
 
 
 def main(folder, out, *flags):

@@ -56,8 +56,7 @@ class Problem:
             self._narrow = self.features
             if isinstance(self.features, csr_matrix):
                 n_components = min(NARROW, self.features.shape[1] - 1)
-                made = TruncatedSVD(n_components, random_state=0).fit_transform(self.features)
-                self._narrow = made.astype(np.float32)
+                self._narrow = TruncatedSVD(n_components, random_state=0).fit_transform(self.features)
         return self._narrow
 
 
@@ -105,11 +104,16 @@ def cpu():
 
 
 def load_features(path):
-    """A CSR matrix from data, indices, indptr and shape; an array from dense."""
+    """A CSR matrix from data, indices, indptr and shape; an array from dense.
+
+    In float64: scikit-learn 1.9 fits float32 rows in float32 and 1.7, which modAL needs, does not; on float64
+    both reach the same coefficients.
+    """
     with np.load(path) as arrays:
         if "dense" in arrays:
-            return arrays["dense"]
-        return csr_matrix(tuple(arrays[name] for name in ("data", "indices", "indptr")), arrays["shape"])
+            return arrays["dense"].astype(np.float64)
+        data = arrays["data"].astype(np.float64)
+        return csr_matrix((data, arrays["indices"], arrays["indptr"]), arrays["shape"])
 
 
 def judge(y, found):
