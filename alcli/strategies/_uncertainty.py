@@ -17,7 +17,7 @@ def margin(proba: Floats) -> Floats:
         for column in classes[1:]:
             np.maximum(second, np.minimum(first, column), out=second)
             np.maximum(first, column, out=first)
-        score[rows] = 1.0 - (first - second)
+        score[rows] = (1.0 - first) + second  # not 1 - (first - second): that has no digits of a small second
     return score
 
 

@@ -77,6 +77,16 @@ def test_a_score_is_the_same_to_the_last_bit_however_many_rows_are_measured_toge
     assert np.array_equal(strategy.score(candidates), np.concatenate(parts))
 
 
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_margin_tells_rows_apart_of_which_the_model_is_almost_sure(n_classes: int) -> None:
+    """In float32 they have p(y1) = 1 alike."""
+    proba = np.zeros((60, n_classes), dtype=np.float32)
+    proba[:, 1] = np.logspace(-2, -30, 60)
+    proba[:, 0] = 1 - proba[:, 1]
+    score = STRATEGIES.build("margin").score(Candidates(keys(60), proba=proba))
+    assert (np.diff(score) < 0).all()
+
+
 def test_bald_is_exactly_zero_where_all_members_agree() -> None:
     votes = np.repeat(probabilities(500, 3)[np.newaxis], 7, axis=0)
     assert not STRATEGIES.build("bald").score(Candidates(keys(500), votes=votes)).any()
