@@ -55,8 +55,8 @@ class Text(Feature):
         >>> text.fit([texts])
         >>> rows = text.transform([texts])
         >>> (rows @ rows.T).toarray().round(2)
-        array([[1.  , 0.26],
-               [0.26, 1.  ]], dtype=float32)
+        array([[1.  , 0.25],
+               [0.25, 1.  ]], dtype=float32)
     """
 
     similar: ClassVar[bool] = True

@@ -108,4 +108,5 @@ def _present(rows: Any) -> NDArray[np.int64] | None:
     """
     if isinstance(rows, np.ndarray):
         return None
-    return np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+    present = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+    return present if len(present) else np.zeros(1, dtype=np.int64)

@@ -215,9 +215,24 @@ def test_a_wrong_parameter_is_refused_in_clear_words(spec: dict[str, Any], words
 def test_logistic_regression_with_two_classes_is_scikit_learns() -> None:
     rows, y = pool(200)
     y[y == 3] = 2
-    sklearns = LogisticRegression(C=30.0, max_iter=1000).fit(rows, y)
+    sklearns = LogisticRegression(C=30.0, max_iter=1000, solver="newton-cg").fit(rows, y)
     proba = fitted("logistic_regression", rows, y).predict_proba(rows)
     assert np.allclose(proba[:, [0, 2]], sklearns.predict_proba(rows), atol=1e-6)
+
+
+def test_logistic_regression_is_close_to_the_optimum() -> None:
+    rows, y = pool(200)
+    optimum = LogisticRegression(C=30.0, max_iter=10_000, tol=1e-10).fit(rows, y)
+    proba = fitted("logistic_regression", rows, y).predict_proba(rows)
+    assert np.allclose(proba[:, SEEN], optimum.predict_proba(rows), atol=1e-3)
+
+
+def test_logistic_regression_leaves_out_columns_that_no_labeled_row_has_and_is_none_the_worse() -> None:
+    rows, y = pool(200)
+    rows[:, ::3] = 0
+    dense = fitted("logistic_regression", rows, y).predict_proba(rows)
+    sparse = fitted("logistic_regression", csr_array(rows), y).predict_proba(csr_array(rows))
+    assert np.allclose(dense, sparse, atol=1e-3)
 
 
 def test_logistic_regression_that_did_not_converge_goes_on_without_a_warning() -> None:
