@@ -13,6 +13,9 @@ from alcli.models import Arrays, Model
 from alcli.models._linear import LinearSoftmax
 from alcli.models._threads import one_thread
 
+SPARSE, DENSE = 300.0, 30.0
+"""C for rows of texts, and for numbers and embeddings."""
+
 
 @dataclass
 class LogisticRegression(Model):
@@ -22,8 +25,9 @@ class LogisticRegression(Model):
     gives the same probabilities.
 
     Attributes:
-        C: inverse strength of the penalty. The default suits features whose rows have a mean squared norm
-            of about 1, as alcli's have; larger trusts the labels more.
+        C: inverse strength of the penalty; larger trusts the labels more. null: 300 for sparse rows (texts),
+            30 for dense ones. Both suit features whose rows have a mean squared norm of about 1, as
+            alcli's have (docs/decisions/0010).
         class_weight: null, or balanced: rare classes weigh as much as common ones, at the price of
             probabilities that no longer match frequencies.
         max_iter: Newton steps at most.
@@ -36,12 +40,12 @@ class LogisticRegression(Model):
         array([[0.81, 0.19]], dtype=float32)
     """
 
-    C: float = 30.0
+    C: float | None = None
     class_weight: Literal["balanced"] | None = None
     max_iter: int = 1000
 
     def __post_init__(self) -> None:
-        if not self.C > 0:
+        if self.C is not None and not self.C > 0:
             raise ValueError(f"C must be above 0; found {self.C!r}")
         if self.class_weight not in (None, "balanced"):
             raise ValueError(f"class_weight must be null or balanced; found {self.class_weight!r}")
@@ -88,7 +92,10 @@ class LogisticRegression(Model):
 
         # Newton's method comes ten times closer to the optimum than lbfgs does, in a third of its time
         sklearns = linear_model.LogisticRegression(
-            C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, solver="newton-cg"
+            C=self.C or usual_strength(rows),
+            class_weight=self.class_weight,
+            max_iter=self.max_iter,
+            solver="newton-cg",
         )
         present = _present(rows)
         with warnings.catch_warnings(), one_thread():  # BLAS adds in another order with more threads
@@ -99,6 +106,11 @@ class LogisticRegression(Model):
         coef = np.zeros((len(sklearns.coef_), rows.shape[1]))
         coef[:, present] = sklearns.coef_
         return coef, sklearns.intercept_.astype(np.float64)
+
+
+def usual_strength(rows: Any) -> float:
+    """C where none is set."""
+    return DENSE if isinstance(rows, np.ndarray) else SPARSE
 
 
 def _present(rows: Any) -> NDArray[np.int64] | None:

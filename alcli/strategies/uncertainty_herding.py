@@ -28,7 +28,7 @@ TEMPERATURES = (1.0, 0.75, 1.5, 0.5, 2.0, 0.35, 3.0, 0.25, 4.0, 6.0, 8.0)
 """Nearest to 1 first: of equally good ones the first is taken."""
 FEWEST, MOST = 50, 1000
 """Labeled rows for the temperature: with fewer it stays 1; of more, some are drawn."""
-STRENGTH = 30.0
+SPARSE, DENSE = 300.0, 30.0
 """C of the models that fit the temperature, as of alcli's logistic regression: a stronger penalty makes them
 less sure than the model of the loop is, and the temperature then far too low."""
 FOLDS, BINS, ITERATIONS = 5, 15, 100
@@ -58,7 +58,7 @@ class UncertaintyHerding(Strategy):
     Budgets, ICLR, arXiv:2412.20644. There s is the smallest distance between two labeled rows, which one
     near-copy among them decides. The authors' code fits T on 30 % of the labeled rows, with a model
     trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5 folds, of scikit-learn's
-    logistic regression with the C = 30 of alcli's, on the features less their mean and at a mean squared
+    logistic regression with the C of alcli's, on the features less their mean and at a mean squared
     length of 1, on at most 1,000 labeled rows; with fewer than 50, or fewer than two classes of at least 5
     rows, T is 1. So T suits a logistic regression on these features; another model may be surer or less sure
     than that. s is taken from at most 4,096 labeled rows.
@@ -174,12 +174,13 @@ def out_of_fold(features: Any, y: NDArray[np.int64], n_classes: int) -> NDArray[
     fold = np.empty(len(y), dtype=np.int64)
     fold[order] = np.arange(len(y)) % FOLDS  # every class is spread over all folds
     log = np.full((len(y), n_classes), -50.0)
+    strength = DENSE if isinstance(features, np.ndarray) else SPARSE
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not converged is near enough for a temperature
         rows = spanned(features)
         for held_out in range(FOLDS):
             seen, unseen = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
-            model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS).fit(rows[seen], y[seen])
+            model = LogisticRegression(C=strength, max_iter=ITERATIONS).fit(rows[seen], y[seen])
             found = np.maximum(model.predict_log_proba(rows[unseen]), -50.0)
             log[np.ix_(unseen, model.classes_)] = found
     return log
