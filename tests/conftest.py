@@ -126,7 +126,7 @@ class Lab:
             "features": dict(self.data.features),
             "split": {"validation": 24, "reserve": 12},
             "seed": {"size": 18},
-            "query": {"batch_size": 12},
+            "query": {"batch_size": 12, "strategy": "margin"},
         }
         for name, section in sections.items():
             old = config.get(name)

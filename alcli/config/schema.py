@@ -158,7 +158,7 @@ Quota = dict[str, float] | str
 class Query(Section):
     """Which rows are asked next."""
 
-    strategy: Spec = Field("margin", description="see `alcli strategies`")
+    strategy: Spec = Field("uncertainty_herding", description="see `alcli strategies`")
     batch_size: Annotated[int, Field(ge=1)] = Field(200, description="rows a query, distinct")
     shortlist: Annotated[int, Field(ge=1)] | None = Field(
         None,
@@ -189,6 +189,14 @@ class Query(Section):
         None, description="pool columns that annotators see; null: text, categorical, numeric"
     )
     show_prediction: bool = Field(False, description="show the model's guess (it anchors people)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _score_strategy_for_diversity(cls, data: Any) -> Any:
+        """A set strategy on top of the default needs scores below it: margin's."""
+        if isinstance(data, dict) and data.get("diversity") is not None and "strategy" not in data:
+            return {**data, "strategy": "margin"}
+        return data
 
     @model_validator(mode="after")
     def _quotas_add_up(self) -> Query:

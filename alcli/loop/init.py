@@ -154,7 +154,7 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         "split": {"validation": sizes.validation, "reserve": sizes.reserve},
         "seed": {"size": sizes.seed},
         "model": {"name": "logistic_regression"},
-        "query": {"strategy": "margin", "batch_size": Config().query.batch_size},
+        "query": {"strategy": Config().query.strategy, "batch_size": Config().query.batch_size},
     }
     sections = ("task", "split", "seed", "model", "query", "committee", "labels", "stop")
     lines = [

@@ -21,12 +21,13 @@ from alcli.strategies import (
     class_major,
     top,
 )
+from alcli.strategies._chance import gumbel
 from alcli.strategies._herding import Coverage, filled, herd, work
 from alcli.strategies._sphere import cosines, on_sphere
 
 TEMPERATURES = (1.0, 0.75, 1.5, 0.5, 2.0, 0.35, 3.0, 0.25, 4.0, 6.0, 8.0)
 """Nearest to 1 first: of equally good ones the first is taken."""
-FEWEST, MOST = 50, 1000
+FEWEST, MOST = 50, 400
 """Labeled rows for the temperature: with fewer it stays 1; of more, some are drawn."""
 SPARSE, DENSE = 300.0, 30.0
 """C of the models that fit the temperature, as of alcli's logistic regression: a stronger penalty makes them
@@ -34,6 +35,8 @@ less sure than the model of the loop is, and the temperature then far too low.""
 FOLDS, BINS, ITERATIONS = 5, 15, 100
 SPREAD, CLOSE = 4096, 0.05
 """Labeled rows among which the nearest are looked for, and the quantile of their distances that is taken."""
+SLOWEST = 1e-3
+"""The pace of rows of which the model is certain, in the race for the shortlist."""
 SAME = 0.01
 """Rows nearer than this are one row: float32 tells no smaller distance."""
 
@@ -59,22 +62,26 @@ class UncertaintyHerding(Strategy):
     near-copy among them decides. The authors' code fits T on 30 % of the labeled rows, with a model
     trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5 folds, of scikit-learn's
     logistic regression with the C of alcli's, on the features less their mean and at a mean squared
-    length of 1, on at most 1,000 labeled rows; with fewer than 50, or fewer than two classes of at least 5
+    length of 1, on at most 400 labeled rows; with fewer than 50, or fewer than two classes of at least 5
     rows, T is 1. So T suits a logistic regression on these features; another model may be surer or less sure
     than that. s is taken from at most 4,096 labeled rows.
 
-    The sum runs over at most `targets` candidates, those of lowest key. With more candidates than that, the
-    ones among the targets also cover themselves, and are preferred for it. Sparse features are first
-    projected to 64 singular directions for the kernel.
+    Of a pool of more than `targets` rows it looks at a shortlist, drawn without replacement with chances in
+    proportion to U at T = 1: the rows that come first in a race in which each takes a time E / U, E
+    exponential, from its key. A row's U(x') in the sum is then divided by the chance 1 - exp(-t U) to be in
+    the shortlist, t the time of the first row outside (Ohlsson, J. Official Statistics 14, 1998), so that the
+    sum is an unbiased estimate of that over the whole pool, and rare uncertain rows are not missed. Where a
+    shortlist holds more than `targets` rows, the ones among the targets, those of lowest key, also cover
+    themselves, and are preferred for it. Sparse features are first projected to 64 singular directions.
 
-    Use: when one method should serve from the first labels to many.
+    Use: as the default: it is best or near it from the first labels to many, with two classes or 77, with
+    copies in the pool and with wrong answers (docs/decisions/0010).
 
-    Avoid: where near rows do not look alike in the features; when it must be quick, take margin; where the
-    uncertain rows of a large pool are rare: it looks at a random shortlist, by default of 8,192 rows even of
-    a million.
+    Avoid: where near rows do not look alike in the features; when it must be quick, take margin.
 
     Attributes:
         targets: how many rows are to be covered, at most.
+        temperature: T; null: fitted to the labels as above, 1: probabilities as they are, which is quicker.
 
     Example:
         >>> angle = np.array([0.0, 0.1, 0.2, 1.5, 1.6, 3.0])
@@ -88,14 +95,21 @@ class UncertaintyHerding(Strategy):
     """
 
     targets: int = 8192
+    temperature: float | None = None
 
     needs: ClassVar[tuple[Need, ...]] = ("proba", "features", "labeled")
     kind: ClassVar[Literal["score", "set"]] = "set"
-    cost: ClassVar[str] = "O((n + k) t d) time, O(n d) memory, t targets; on 8,192 random rows"
+    cost: ClassVar[str] = "O((n + k) t d) time, O(n d) memory, t targets; on 8,192 rows drawn by uncertainty"
 
     def __post_init__(self) -> None:
         if self.targets < 1:
             raise ValueError(f"targets must be at least 1; found {self.targets!r}")
+        if self.temperature is not None and not 0 < self.temperature < np.inf:
+            raise ValueError(f"temperature must be above 0; found {self.temperature!r}")
+
+    def score(self, candidates: Candidates) -> Floats:
+        """(n,) float32: minus the logarithm of the row's time in the race; the first make the shortlist."""
+        return (np.log(_pace(candidates.need("proba"))) + gumbel(candidates.key)).astype(np.float32)
 
     def shortlist(self, batch_size: int) -> int:
         """As many as there can be targets: fewer would show too little of the pool."""
@@ -116,13 +130,27 @@ class UncertaintyHerding(Strategy):
         proba = candidates.need("proba")
         if n <= batch_size:
             return np.arange(n, dtype=np.int64)
-        unsure = uncertainty(proba, temperature(labeled, proba.shape[1], rng))
+        degree = self.temperature or temperature(labeled, proba.shape[1], rng)
+        unsure = uncertainty(proba, degree)
         rows, known = on_sphere(candidates.need("features"), labeled.covered, rng)
         targets = rows[: self.targets]
-        worth = unsure[: self.targets] / np.float32(len(targets))
+        worth = unsure[: self.targets] / chance_of(proba[: self.targets], candidates.beyond) / len(targets)
         width = spread(known[: len(labeled)], rng)
-        chosen = herd(rows, Coverage(targets, worth, known, width), batch_size)
+        chosen = herd(rows, Coverage(targets, worth.astype(np.float32), known, width), batch_size)
         return filled(chosen, top(unsure, candidates.key, n), batch_size)
+
+
+def _pace(proba: Floats) -> NDArray[np.float64]:
+    """(n,) how fast rows are in the race for the shortlist; even of certain ones a few arrive."""
+    return np.maximum(uncertainty(proba, 1.0), SLOWEST).astype(np.float64)
+
+
+def chance_of(proba: Floats, beyond: float) -> NDArray[np.float64]:
+    """(n,) how likely each row of the shortlist was to be there; 1 where no row is `beyond`."""
+    with np.errstate(over="ignore"):
+        time: NDArray[np.float64] = np.exp(-np.float64(beyond))
+    chance: NDArray[np.float64] = -np.expm1(-_pace(proba) * time)
+    return chance
 
 
 def uncertainty(proba: Floats, temperature: float) -> Floats:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmark import agreement, duplicates, labels, large, million, startup, strategies, text
-from tests.benchmark.label_efficiency import published, suite
+from tests.benchmark.label_efficiency import published, replay, suite
 from tests.benchmark.measure import say
 
 BENCHMARKS = {
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "duplicates": duplicates.benchmark,
     "label_efficiency": suite.benchmark,
     "published": published.benchmark,
+    "replay": replay.benchmark,
 }
 USUAL = ("startup", "million", "text", "duplicates")
 LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")
@@ -37,9 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each; medians are shown (default 5)")
     parser.add_argument("--rows", type=int, help="rows of the pool, instead of the benchmark's own number")
-    parser.add_argument(
-        "--data", type=Path, help="folder of labeled sets, for `labels`, `published` ..."
-    )
+    parser.add_argument("--data", type=Path, help="folder of labeled sets, for `labels`, `published` ...")
     parser.add_argument("--peers", type=Path, help="folder with the peers' environments (see contenders.py)")
     parser.add_argument(
         "--only", nargs="+", metavar="STRATEGY", help="these strategies; default: all there are"

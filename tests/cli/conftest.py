@@ -26,7 +26,7 @@ pool: pool.csv
 features: {text: [text]}
 split: {validation: 8, reserve: 4}
 seed: {size: 12}
-query: {batch_size: 6}
+query: {batch_size: 6, strategy: margin}
 """
 DOCUMENT = ("command", "round", "changed", "counts", "files", "warnings")
 

@@ -81,21 +81,21 @@ def test_every_line_fits_into_80_columns(done):
 
 
 @pytest.mark.slow
-def test_margin_is_ahead_of_random_sampling_and_the_end_says_by_how_much(done):
+def test_the_default_is_ahead_of_random_sampling_and_the_end_says_by_how_much(done):
     folder, output = done
     document = json.loads(alcli(folder, "demo", "--json").stdout)
-    margin, random = document["curves"]["margin"], document["curves"]["random_sampling"]
-    assert [point["labels"] for point in margin] == [200, 400, 600, 800, 1000]
+    chosen, random = document["curves"]["uncertainty_herding"], document["curves"]["random_sampling"]
+    assert [point["labels"] for point in chosen] == [200, 400, 600, 800, 1000]
     assert [point["labels"] for point in random] == [200, 400, 600, 800, 1000]
-    assert margin[0] == random[0]  # the same seed and validation rows
+    assert chosen[0] == random[0]  # the same seed and validation rows
     assert all(
-        ours["accuracy"] > theirs["accuracy"] for ours, theirs in zip(margin[1:], random[1:], strict=True)
+        ours["accuracy"] > theirs["accuracy"] for ours, theirs in zip(chosen[1:], random[1:], strict=True)
     )
     assert document["saving"] >= 0.15
     assert document["target"] == random[-1]["accuracy"]
     about = f"about {round(document['labels_to_target'], -1):,} labels: {document['saving']:.0%} fewer."
     assert about in " ".join(output.split())
-    assert "● margin   ○ random_sampling" in output
+    assert "● uncertainty_herding   ○ random_sampling" in output
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_one_goes_on_by_hand_as_it_says(done, tmp_path):
     assert "Give rounds/006/query.csv to people: 200 rows to label." in ran.stdout
     after = json.loads(alcli(tmp_path, "demo", "--json").stdout)
     assert (after["round"], after["changed"], after["query"]) == (6, False, "rounds/006/query.csv")
-    assert len(after["curves"]["margin"]) == 5
+    assert len(after["curves"]["uncertainty_herding"]) == 5
 
 
 @pytest.mark.slow
@@ -173,7 +173,7 @@ def test_the_json_document_is_all_that_is_printed_and_a_killed_demo_goes_on(done
 @pytest.mark.slow
 def test_another_encoding_gets_plain_ascii(done):
     output = alcli(done[0], "demo", encoding="ascii").stdout
-    assert "* margin   o random_sampling" in output
+    assert "* uncertainty_herding   o random_sampling" in output
 
 
 @pytest.mark.slow

@@ -161,7 +161,7 @@ def test_a_lost_model_and_lost_scores_come_back_as_they_were_and_the_query_stand
 
 def test_beside_the_random_share_the_strategy_has_its_pick_of_all_other_candidates(at):
     loop = at("scored")
-    loop.config(query={"batch_size": 20, "explore": 0.5, "max_similarity": None})
+    loop.config(query={"strategy": "margin", "batch_size": 20, "explore": 0.5, "max_similarity": None})
     loop.doc("query")
     chosen = {row["id"]: row for row in loop.table("rounds/001/selection.parquet")}
     explored = {id_ for id_, row in chosen.items() if row["reason"] == "explore"}

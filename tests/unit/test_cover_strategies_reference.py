@@ -12,7 +12,9 @@ from alcli.registry import STRATEGIES
 from alcli.strategies import Candidates, Labeled
 from alcli.strategies.prob_cover import _clusters, pure_radius
 from alcli.strategies.uncertainty_herding import (
+    UncertaintyHerding,
     calibration_error,
+    chance_of,
     out_of_fold,
     spread,
     temperature,
@@ -286,3 +288,36 @@ def test_a_class_with_too_few_labels_for_every_fold_stops_nothing() -> None:
 def test_a_parameter_out_of_range_is_refused(spec: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         STRATEGIES.build(spec)
+
+
+def test_a_shortlist_drawn_by_uncertainty_stands_for_the_whole_pool() -> None:
+    rng = np.random.default_rng(5)
+    first = (1 - 0.5 * rng.beta(0.3, 3.0, size=20_000)).astype(np.float32)
+    proba = np.stack([first, 1 - first], axis=1)
+    worth = uncertainty(proba, 1.0).astype(np.float64)
+    sums, plain = [], []
+    for draw in range(40):
+        key = np.random.default_rng(draw).integers(2**63, size=len(proba)).astype(np.uint64)
+        score = UncertaintyHerding().score(Candidates(key, proba))
+        order = np.argsort(-score, kind="stable")
+        chosen = order[:1000]
+        sums.append((worth[chosen] / chance_of(proba[chosen], float(score[order[1000]]))).sum())
+        plain.append(worth[np.argsort(key)[:1000]].sum() * 20)
+    assert np.mean(sums) == pytest.approx(worth.sum(), rel=0.01)
+    assert np.std(sums) < 0.8 * np.std(plain)
+
+
+def test_no_row_beyond_the_shortlist_means_that_each_row_stands_for_itself() -> None:
+    proba = np.array([[1.0, 0.0], [0.6, 0.4]], dtype=np.float32)
+    assert chance_of(proba, -np.inf).tolist() == [1.0, 1.0]
+
+
+def test_the_few_uncertain_rows_of_a_large_pool_are_on_the_shortlist() -> None:
+    rng = np.random.default_rng(0)
+    first = np.full(200_000, 0.9999, dtype=np.float32)
+    rare = rng.choice(len(first), 100, replace=False)
+    first[rare] = 0.6
+    key = rng.integers(2**63, size=len(first)).astype(np.uint64)
+    score = UncertaintyHerding().score(Candidates(key, np.stack([first, 1 - first], axis=1)))
+    top = np.argsort(-score)[: UncertaintyHerding().shortlist(100)]
+    assert np.isin(rare, top).all()
