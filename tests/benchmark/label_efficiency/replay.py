@@ -1,4 +1,4 @@
-"""The time of a simulation: 30 repeats x 15 rounds x 3 strategies on a 6,000-row text set, beside peers' loops.
+"""A simulation's CPU time: 30 repeats x 15 rounds x 3 strategies on 6,000 texts, beside peers' loops.
 
     python -m tests.benchmark replay --data FOLDER --peers PEERS --runs 2
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from alcli.models.logistic_regression import SPARSE
 from tests.benchmark.contenders import ONE_THREAD, present
 from tests.benchmark.label_efficiency.peer_loops import (
     BY_HAND_TEXT,
@@ -41,8 +42,7 @@ def benchmark(options: Namespace) -> None:
     table = pq.read_table(path)
     folder = options.scratch / "replay"
     splits = draw_splits([str(row) for row in table["id"].to_pylist()], options.runs, TEST, SEED)
-    C = 300.0  # alcli's for texts
-    write_problem(folder, table, splits, Options(BATCH, ROUNDS, C, options.runs, STRATEGIES))
+    write_problem(folder, table, splits, Options(BATCH, ROUNDS, SPARSE, options.runs, STRATEGIES))
     contenders = [BY_HAND_TEXT, *([PEER] if PEER in present(options.peers) else [])]
     rows = [_alcli_row(folder, path)]
     for name in contenders:
