@@ -76,7 +76,7 @@ def plot(
     )
     for number, curve in reversed(list(enumerate(curves.values()))):
         area.draw(curve, number)
-    lines = [_heading(y_label, list(curves), margin + area.width, look)]
+    lines = _heading(y_label, list(curves), margin + area.width, look)
     every = (area.height - 1) // (len(y_ticks) - 1)
     for row in range(area.height):
         back, beside = divmod(area.height - 1 - row, every)
@@ -91,12 +91,14 @@ def _rows(n_ticks: int) -> int:
     return max(1, round((_HEIGHT - 1) / (n_ticks - 1))) * (n_ticks - 1) + 1
 
 
-def _heading(y_label: str, names: Sequence[str], width: int, look: Look) -> str:
-    legend = "   ".join(f"{look.marks[number]} {name}" for number, name in enumerate(names))
-    painted = "   ".join(
-        look.painted(f"{look.marks[number]} {name}", number) for number, name in enumerate(names)
-    )
-    return f" {y_label}" + " " * max(3, width - len(legend) - len(y_label) - 1) + painted
+def _heading(y_label: str, names: Sequence[str], width: int, look: Look) -> list[str]:
+    """The y axis' name, and the legend beside it; below it, a curve a line, where it is too long for that."""
+    plain = [f"{look.marks[number]} {name}" for number, name in enumerate(names)]
+    painted = [look.painted(text, number) for number, text in enumerate(plain)]
+    room = width - len("   ".join(plain)) - len(y_label) - 1
+    if room < 1 and len(names) > 1:
+        return [f" {y_label}", *(f"   {text}" for text in painted)]
+    return [f" {y_label}" + " " * max(3, room) + "   ".join(painted)]
 
 
 def _x_axis(area: _Area, values: Sequence[float]) -> list[str]:

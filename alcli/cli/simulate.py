@@ -163,27 +163,19 @@ def _best(more: Any) -> list[str]:
 
 
 def _table(more: Any) -> list[list[str]]:
-    rows = [
-        [
-            "strategy",
-            "area",
-            f"at {more['budget']:,.0f}",
-            f"labels to {more['target']:.3f}",
-            "saving",
-            "95%",
-            "p",
-        ]
-    ]
+    budget, target = f"at {more['budget']:,.0f}", f"labels to {more['target']:.3f}"
+    rows = [["strategy", "area", budget, target, "rounds", "saving", "95%", "p"]]
     for name in _best(more):
         arm = more["strategies"][name]
         saving = arm["saving"]
-        random = name == more["baseline"]
+        random, reached = name == more["baseline"], arm["rounds_to_target"]
         rows.append(
             [
                 name,
                 f"{arm['auc']:.3f}",
                 f"{arm['final']:.3f}",
-                f"{arm['labels_to_target']:,.0f}" if arm["rounds_to_target"] is not None else "not reached",
+                f"{arm['labels_to_target']:,.0f}" if reached is not None else "not reached",
+                f"{reached}" if reached is not None else "",
                 "" if random else f"{saving['value']:.0%}",
                 "" if random else f"{saving['low']:.0%} to {saving['high']:.0%}",
                 "" if random else ("<0.001" if arm["p_value"] < 0.001 else f"{arm['p_value']:.3f}"),

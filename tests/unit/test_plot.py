@@ -118,3 +118,11 @@ def test_labels_of_ticks_that_would_touch_are_left_out():
     numbers = [int(word.replace(",", "")) for word in lines[-2].split()]
     assert numbers[0] == 100
     assert numbers == sorted(set(numbers))
+
+
+def test_a_legend_that_is_too_long_stands_below_a_curve_a_line() -> None:
+    names = [f"a strategy of some length {n}" for n in range(3)]
+    lines = plot({name: [(0, 1), (10, 2)] for name in names}, "labels", "accuracy", width=60)
+    assert lines[0] == " accuracy"
+    assert [line.strip() for line in lines[1:4]] == [f"{mark} {name}" for mark, name in zip("●○◆", names, strict=True)]
+    assert max(map(len, lines)) <= 60
