@@ -124,5 +124,6 @@ def test_a_legend_that_is_too_long_stands_below_a_curve_a_line() -> None:
     names = [f"a strategy of some length {n}" for n in range(3)]
     lines = plot({name: [(0, 1), (10, 2)] for name in names}, "labels", "accuracy", width=60)
     assert lines[0] == " accuracy"
-    assert [line.strip() for line in lines[1:4]] == [f"{mark} {name}" for mark, name in zip("●○◆", names, strict=True)]
+    legend = [f"{mark} {name}" for mark, name in zip("●○◆", names, strict=True)]
+    assert [line.strip() for line in lines[1:4]] == legend
     assert max(map(len, lines)) <= 60
