@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmark import agreement, duplicates, labels, large, million, startup, strategies, text
-from tests.benchmark.label_efficiency import published, replay, suite
+from tests.benchmark.label_efficiency import beside, published, replay, suite
 from tests.benchmark.measure import say
 
 BENCHMARKS = {
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "large": large.benchmark,
     "duplicates": duplicates.benchmark,
     "label_efficiency": suite.benchmark,
+    "beside": beside.benchmark,
     "published": published.benchmark,
     "replay": replay.benchmark,
 }
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", metavar="STRATEGY", help="these strategies; default: all there are"
     )
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="these data sets of --data")
+    parser.add_argument("--scenarios", nargs="+", metavar="NAME", help="of `label_efficiency`; default: all")
     parser.add_argument("--patience", type=float, default=120, help="CPU s a query may take (default 120)")
     parser.add_argument("--scratch", type=Path, help="keep the pools here, to use them again")
     options = parser.parse_args()

@@ -80,11 +80,16 @@ class DataSet:
         return target
 
 
+OWN = ("digits", "breast_cancer", "wine")
+"""Of scikit-learn."""
+
+
 def data_sets(folder: Path | None, only: Sequence[str] | None, scratch: Path) -> Iterator[DataSet]:
-    """Those of a folder, and scikit-learn's own."""
+    """Those of a folder, and scikit-learn's own; or the named ones among them."""
     for path in sorted(folder.glob("*.parquet")) if folder else ():
-        yield DataSet(path.stem, path)
-    for name in ("digits", "breast_cancer", "wine"):
+        if only is None or path.stem in only:
+            yield DataSet(path.stem, path)
+    for name in OWN:
         if only is None or name in only:
             yield DataSet(name, _own(name, scratch))
 
@@ -134,10 +139,12 @@ def simulate(
 
 def benchmark(options: Namespace) -> None:
     """Every set in every scenario; all documents are kept in `--scratch`."""
-    strategies = options.only or ["margin", "entropy", "badge", "uncertainty_herding"]
+    strategies = options.only or ["uncertainty_herding", "margin", "badge"]
     for name, scenario in SCENARIOS.items():
+        if options.scenarios and name not in options.scenarios:
+            continue
         rows = []
-        for data in data_sets(options.data, None, options.scratch):
+        for data in data_sets(options.data, options.sets, options.scratch):
             document = simulate(data, scenario, strategies, options.runs, options.scratch)
             kept = options.scratch / f"label_efficiency-{name}-{data.name}.json"
             kept.write_text(json.dumps(document))
