@@ -53,14 +53,16 @@ class UncertaintyHerding(Strategy):
 
     Both knobs follow the labels. s is the 5 % quantile of the distances of labeled rows to their nearest: it
     shrinks as labels come, from covering the pool towards plain uncertainty sampling; distances below 0.01 do
-    not count, and with fewer than two labeled rows apart s is 1. T is the temperature of least expected
-    calibration error. Rows that people have and have not answered are in L, too. Equal gains go to the lower
-    key. Once no row has anything to gain, the most uncertain rows fill the batch.
+    not count, and with fewer than two labeled rows apart s is 1. With m labels of C classes and m / C above
+    `enough`, s is multiplied by `enough` C / m: a class that is known well has nothing to cover but its
+    borders. T is the temperature of least expected calibration error. Rows that people have and have not
+    answered are in L, too. Equal gains go to the lower key. Once no row has anything to gain, the most
+    uncertain rows fill the batch.
 
     Bae, Oliveira and Sutherland (2025), Uncertainty Herding: One Active Learning Method for All Label
     Budgets, ICLR, arXiv:2412.20644. There s is the smallest distance between two labeled rows, which one
-    near-copy among them decides. The authors' code fits T on 30 % of the labeled rows, with a model
-    trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5 folds, of scikit-learn's
+    near-copy among them decides, and no more; `enough` is alcli's. The authors' code fits T on 30 % of the
+    labeled rows, with a model trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5 folds, of scikit-learn's
     logistic regression with the C of alcli's, on the features less their mean and at a mean squared
     length of 1, on at most 400 labeled rows; with fewer than 50, or fewer than two classes of at least 5
     rows, T is 1. So T suits a logistic regression on these features; another model may be surer or less sure
@@ -82,6 +84,7 @@ class UncertaintyHerding(Strategy):
     Attributes:
         targets: how many rows are to be covered, at most.
         temperature: T; null: fitted to the labels as above, 1: probabilities as they are, which is quicker.
+        enough: labels a class, on average, from which on s shrinks as 1 / labels.
 
     Example:
         >>> angle = np.array([0.0, 0.1, 0.2, 1.5, 1.6, 3.0])
@@ -96,6 +99,7 @@ class UncertaintyHerding(Strategy):
 
     targets: int = 8192
     temperature: float | None = None
+    enough: float = 30.0
 
     needs: ClassVar[tuple[Need, ...]] = ("proba", "features", "labeled")
     kind: ClassVar[Literal["score", "set"]] = "set"
@@ -106,6 +110,8 @@ class UncertaintyHerding(Strategy):
             raise ValueError(f"targets must be at least 1; found {self.targets!r}")
         if self.temperature is not None and not 0 < self.temperature < np.inf:
             raise ValueError(f"temperature must be above 0; found {self.temperature!r}")
+        if not self.enough > 0:
+            raise ValueError(f"enough must be above 0; found {self.enough!r}")
 
     def score(self, candidates: Candidates) -> Floats:
         """(n,) float32: minus the logarithm of the row's time in the race; the first make the shortlist."""
@@ -124,6 +130,10 @@ class UncertaintyHerding(Strategy):
         memory = seen * (32.0 * seen + 16.0 * size.d + 32.0 * size.n_classes)
         return Work(herding.seconds + multiplied / MULTIPLIED, herding.memory + memory)
 
+    def _sharper(self, y: NDArray[np.int64]) -> float:
+        """By what the kernel is narrower, where a class has more labels on average than are `enough`."""
+        return min(1.0, self.enough * max(1, len(np.unique(y))) / max(1, len(y)))
+
     def select(self, candidates: Candidates, batch_size: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Positions in the order of choice."""
         n, labeled = len(candidates), candidates.need("labeled")
@@ -135,7 +145,7 @@ class UncertaintyHerding(Strategy):
         rows, known = on_sphere(candidates.need("features"), labeled.covered, rng)
         targets = rows[: self.targets]
         worth = unsure[: self.targets] / chance_of(proba[: self.targets], candidates.beyond) / len(targets)
-        width = spread(known[: len(labeled)], rng)
+        width = spread(known[: len(labeled)], rng) * self._sharper(labeled.y)
         chosen = herd(rows, Coverage(targets, worth.astype(np.float32), known, width), batch_size)
         return filled(chosen, top(unsure, candidates.key, n), batch_size)
 

@@ -321,3 +321,18 @@ def test_the_few_uncertain_rows_of_a_large_pool_are_on_the_shortlist() -> None:
     score = UncertaintyHerding().score(Candidates(key, np.stack([first, 1 - first], axis=1)))
     top = np.argsort(-score)[: UncertaintyHerding().shortlist(100)]
     assert np.isin(rare, top).all()
+
+
+def test_the_kernel_narrows_once_classes_have_more_labels_than_are_enough() -> None:
+    candidates = pool(400, m=120, seed=3)
+    labeled = candidates.labeled
+    wide, narrow = (UncertaintyHerding(temperature=1.0, enough=many) for many in (1e9, 1.0))
+    rng = np.random.default_rng(0)
+    alone = top_of(uncertainty(candidates.proba, 1.0), 30)
+    found = [set(strategy.select(candidates, 30, rng).tolist()) for strategy in (wide, narrow)]
+    assert len(np.unique(labeled.y)) == 3
+    assert len(found[1] & alone) > len(found[0] & alone)
+
+
+def top_of(score: np.ndarray, k: int) -> set[int]:
+    return set(np.argsort(-score, kind="stable")[:k].tolist())

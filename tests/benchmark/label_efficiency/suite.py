@@ -68,7 +68,8 @@ class DataSet:
         table = pq.read_table(self.path)
         parts = [table]
         for copy in range(1, copies):
-            ids = pa.array([f"{id_}-copy-{copy}" for id_ in table["id"].to_pylist()])
+            names = [f"{id_}-copy-{copy}" for id_ in table["id"].to_pylist()]
+            ids = pa.array(names, table.schema.field("id").type)
             part = table.set_column(table.column_names.index("id"), "id", ids)
             for name in [n for names in self.features().values() for n in names]:
                 place = part.column_names.index(name)
