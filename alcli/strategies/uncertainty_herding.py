@@ -62,11 +62,11 @@ class UncertaintyHerding(Strategy):
     Bae, Oliveira and Sutherland (2025), Uncertainty Herding: One Active Learning Method for All Label
     Budgets, ICLR, arXiv:2412.20644. There s is the smallest distance between two labeled rows, which one
     near-copy among them decides, and no more; `enough` is alcli's. The authors' code fits T on 30 % of the
-    labeled rows, with a model trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5 folds, of scikit-learn's
-    logistic regression with the C of alcli's, on the features less their mean and at a mean squared
-    length of 1, on at most 400 labeled rows; with fewer than 50, or fewer than two classes of at least 5
-    rows, T is 1. So T suits a logistic regression on these features; another model may be surer or less sure
-    than that. s is taken from at most 4,096 labeled rows.
+    labeled rows, with a model trained on the other 70 %. Here it is fitted on out-of-fold predictions, in 5
+    folds, of scikit-learn's logistic regression with the C of alcli's, on the features less their mean and
+    at a mean squared length of 1, on at most 400 labeled rows; with fewer than 50, or fewer than two
+    classes of at least 5 rows, T is 1. So T suits a logistic regression on these features; another model
+    may be surer or less sure than that. s is taken from at most 4,096 labeled rows.
 
     Of a pool of more than `targets` rows it looks at a shortlist, drawn without replacement with chances in
     proportion to U at T = 1: the rows that come first in a race in which each takes a time E / U, E
