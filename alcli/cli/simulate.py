@@ -157,28 +157,31 @@ def _show(result: Result, common: Common) -> None:
 
 
 def _best(more: Any) -> list[str]:
-    """Random sampling and the arms by falling area."""
-    arms = more["strategies"]
-    return sorted(arms, key=lambda name: (name != more["baseline"], -arms[name]["auc"]))
+    """Each random sampling, and below it what is compared with it, the best first."""
+    arms, sign = more["strategies"], -1 if more["higher_is_better"] else 1
+    groups = list(dict.fromkeys(arm["baseline"] for arm in arms.values()))
+
+    def rank(name: str) -> tuple[int, bool, float]:
+        base = arms[name]["baseline"]
+        return groups.index(base), name != base, sign * arms[name]["auc"]
+
+    return sorted(arms, key=rank)
 
 
 def _table(more: Any) -> list[list[str]]:
+    one = len({arm["baseline"] for arm in more["strategies"].values()}) == 1
     budget, target = f"at {more['budget']:,.0f}", f"labels to {more['target']:.3f}"
-    rows = [["strategy", "area", budget, target, "rounds", "saving", "95%", "p"]]
+    rows = [["strategy", "area", budget if one else "at the end", target if one else "labels to target"]]
+    rows[0] += ["rounds", "saving", "95%", "p"]
     for name in _best(more):
         arm = more["strategies"][name]
-        saving = arm["saving"]
-        random, reached = name == more["baseline"], arm["rounds_to_target"]
-        rows.append(
-            [
-                name,
-                f"{arm['auc']:.3f}",
-                f"{arm['final']:.3f}",
-                f"{arm['labels_to_target']:,.0f}" if reached is not None else "not reached",
-                f"{reached}" if reached is not None else "",
-                "" if random else f"{saving['value']:.0%}",
-                "" if random else f"{saving['low']:.0%} to {saving['high']:.0%}",
-                "" if random else ("<0.001" if arm["p_value"] < 0.001 else f"{arm['p_value']:.3f}"),
-            ]
+        saving, reached = arm["difference"], arm["rounds_to_target"]
+        row = [name, f"{arm['auc']:.3f}", f"{arm['final']:.3f}"]
+        row += (
+            [f"{arm['labels_to_target']:,.0f}", str(reached)] if reached is not None else ["not reached", ""]
         )
+        if name != arm["baseline"]:
+            row += [f"{saving['value']:.0%}", f"{saving['low']:.0%} to {saving['high']:.0%}"]
+            row += ["<0.001" if arm["p_value"] < 0.001 else f"{arm['p_value']:.3f}"]
+        rows.append([*row, *[""] * (len(rows[0]) - len(row))])
     return rows

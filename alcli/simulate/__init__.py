@@ -8,18 +8,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alcli.config import load_config
 from alcli.errors import ConfigError
-from alcli.loop import Progress, Result, plural, silent
+from alcli.loop import Progress, Result, find_beside, plural, silent
+from alcli.metrics import NAMES
 from alcli.project import Project
 from alcli.registry import split_spec
 from alcli.simulate._arms import BASELINE, Arm, Choices, arms_of
-from alcli.simulate._data import Data, read_splits
+from alcli.simulate._data import Data, expected_rows, read_splits
 from alcli.simulate._oracle import Faults
 from alcli.simulate._replay import Given
 from alcli.simulate._results import (
@@ -93,7 +96,63 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
         ConfigError: an option or a config that cannot be.
         DataError: labels that cannot be replayed.
     """
-    arms = arms_of(options.choices, project.config.value("query.strategy"))
+    _check_options(options)
+    find_beside(project.pool_base)
+    arms = arms_of(options.choices, project.config)
+    task, data, warnings = _prepared(project, options, arms)
+    work = Work(task, project, data)
+    work.check(arms)
+    replays = _replayed(work, arms, options, progress)
+    comparisons = compared(replays, arms, options.metric, project.config.random_state)
+    default = split_spec(project.config.value("query.strategy"))[0]
+    found = summary(comparisons, replays, options.metric, SPOKEN[options.metric], default)
+    starts = [(repeat, work.start(arms[0], repeat)) for repeat in range(options.repeats)]
+    counts = _counts(options, arms, data, task, starts[0][1])
+    curves = {name: mean_curve(repeats, options.metric) for name, repeats in replays.items()}
+    picture = picture_of(curves, found, SPOKEN[options.metric], counts)
+    files = {
+        "results.parquet": as_parquet(tidy(replays)),
+        "splits.parquet": as_parquet(splits_table(starts)),
+        "curves.svg": picture.to_svg().encode(),
+        "curves.png": picture.to_png(),
+        "summary.json": as_json({**found, "counts": counts}).encode(),
+    }
+    written = _written(options.out or project.root / OUT, files)
+    return Result(
+        "simulate",
+        round=None,
+        changed=bool(written),
+        counts=counts,
+        files=written,
+        warnings=[*warnings, *_about_metric(data, options.metric)],
+        summary=[_headline(counts)],
+        more={**found, "curves": curves},
+    )
+
+
+def _check_options(options: Options) -> None:
+    """Options that would be ignored are refused.
+
+    Raises:
+        ConfigError: the first of them.
+    """
+    if options.rounds is not None and options.budget is not None:
+        raise ConfigError("--rounds and --budget say the same in two ways", where="--budget", hint="name one")
+    given = "--splits" if options.splits is not None else "--from-project" if options.labels is None else None
+    if options.test is not None and given:
+        raise ConfigError(f"{given} says which rows to measure on", where="--test", hint="leave it out")
+    if options.test is not None and not 0 < options.test < float("inf"):
+        raise ConfigError(f"{options.test:g} is no number of rows, nor a share of them", where="--test")
+    for name, cost in options.costs.items():
+        if not name or name in NAMES or name == "answers":
+            what = "a cost needs a name" if not name else f"a figure is called {name!r} already"
+            raise ConfigError(what, where="--cost", hint="write NAME=NUMBER, or a column's name")
+        if not isinstance(cost, str) and not 0 <= cost < float("inf"):
+            raise ConfigError(f"{cost:g} is no cost", where=f"--cost {name}", hint="write a number from 0 on")
+
+
+def _prepared(project: Project, options: Options, arms: Sequence[Arm]) -> tuple[Task, Data, list[str]]:
+    """What to replay, the rows, and what is to be said of them."""
     task = Task(
         project.root.resolve(),
         project.source.path.resolve() if project.source.path else None,
@@ -104,48 +163,27 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
         budget=0,
     )
     data = with_confusion(project, task.read(project), options.faults)
+    warnings = list(data.warnings)
     if options.splits is not None:
-        task = replace(task, given=_given(data, options.splits, options.repeats))
-    task = _sized(project, task, data, options, arms)
-    work = Work(task, project, data)
-    replays = _replayed(work, arms, options, progress)
-    random = next(arm.name for arm in arms if arm.baseline)
-    comparison = compared(replays, random, options.metric, project.config.random_state)
-    default = split_spec(project.config.value("query.strategy"))[0]
-    found = summary(comparison, replays, options.metric, SPOKEN[options.metric], default)
-    start = work.start(arms[0], 0)
-    counts = {
+        given, said = _given(data, options.splits, options.repeats)
+        task, warnings = replace(task, given=given), [*warnings, *said]
+    return _sized(project, task, data, options, arms), data, warnings
+
+
+def _counts(
+    options: Options, arms: Sequence[Arm], data: Data, task: Task, start: tuple[list[str], list[str]]
+) -> dict[str, int]:
+    test, seeds = start
+    n_rows = len(data.pool) - len(test) if data.weight is None else expected_rows(data)
+    return {
         "repeats": options.repeats,
         "strategies": len(arms),
-        "rows": len(data.pool) - len(start.splits.ids("validation")),
-        "test": len(start.splits.ids("validation")),
+        "rows": n_rows,
+        "test": len(test),
         "classes": len(data.truth.classes),
-        "seed": len(start.seed),
+        "seed": len(seeds),
         "budget": task.budget,
     }
-    curves = {name: mean_curve(repeats, options.metric) for name, repeats in replays.items()}
-    picture = picture_of(curves, found, SPOKEN[options.metric], counts)
-    starts = ((repeat, work.start(arms[0], repeat)) for repeat in range(options.repeats))
-    files = _written(
-        options.out or project.root / OUT,
-        {
-            "results.parquet": as_parquet(tidy(replays)),
-            "splits.parquet": as_parquet(splits_table(starts)),
-            "curves.svg": picture.to_svg().encode(),
-            "curves.png": picture.to_png(),
-            "summary.json": as_json({**found, "counts": counts}).encode(),
-        },
-    )
-    return Result(
-        "simulate",
-        round=None,
-        changed=bool(files),
-        counts=counts,
-        files=files,
-        warnings=[*data.warnings, *_about_metric(data, options.metric)],
-        summary=[_headline(counts)],
-        more={**found, "curves": curves},
-    )
 
 
 def _replayed(work: Work, arms: list[Arm], options: Options, progress: Progress) -> dict[str, Any]:
@@ -159,8 +197,8 @@ def _replayed(work: Work, arms: list[Arm], options: Options, progress: Progress)
     return by_name(done, arms)
 
 
-def _given(data: Data, path: Path, repeats: int) -> dict[int, Given]:
-    """Where the repeats start, by a file.
+def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, Given], list[str]]:
+    """Where the repeats start, by a file; and a warning where copies lie on both sides.
 
     Raises:
         ConfigError: it does not have so many.
@@ -168,53 +206,56 @@ def _given(data: Data, path: Path, repeats: int) -> dict[int, Given]:
     given = read_splits(path, data.pool.ids)
     missing = sorted(set(range(repeats)) - set(given))
     if missing:
-        raise ConfigError(
-            f"{path.name} has no repeat {missing[0]}", where="--splits", hint=f"--repeats {missing[0]}"
-        )
-    return {repeat: given[repeat] for repeat in range(repeats)}
+        hint = f"--repeats {missing[0]}" if missing[0] else "number them from 0"
+        raise ConfigError(f"{path.name} has no repeat {missing[0]}", where="--splits", hint=hint)
+    copies = 0
+    for start in given.values():
+        test, seeds = (data.pool.take(ids).content() for ids in (start.test, start.seed))
+        copies += int(np.isin(seeds, test, kind="sort").sum())
+    said = [f"{plural(copies, 'seed row is', 'seed rows are')} copies of validation rows"] if copies else []
+    return {repeat: given[repeat] for repeat in range(repeats)}, said
 
 
-def _sized(project: Project, task: Task, data: Data, options: Options, arms: list[Arm]) -> Task:
+def _sized(project: Project, task: Task, data: Data, options: Options, arms: Sequence[Arm]) -> Task:
     """The task with the sizes of its test set, seed set and budget.
 
     Raises:
         ConfigError: they do not fit the rows that there are.
     """
-    n = len(data.pool)
-    sizes = ["split.reserve=0"]
-    first = task.given.get(0)
-    n_test = len(first.test) if first else len(data.test)
-    if not n_test:
-        wanted = options.test if options.test is not None else min(MOST_TEST_ROWS, max(1, n // 4))
-        n_test = max(1, round(wanted * n)) if wanted < 1 else int(wanted)
-        if n_test >= n:
-            raise ConfigError(
-                f"{n_test:,} test rows leave nothing to learn from: {n:,} rows are labeled", where="--test"
-            )
-        sizes.append(f"split.validation={n_test}")
-    n_pool = n - n_test
+    n, first = len(data.pool), task.given.get(0)
+    n_test = len(first.test) if first else len(data.test) or _test_rows(options, n)
+    if n_test >= n:
+        what = f"{n_test:,} test rows leave nothing to learn from: {n:,} rows are labeled"
+        raise ConfigError(what, where="--test")
+    n_pool = expected_rows(data) if data.test else n - n_test
+    sizes = ["split.reserve=0", f"split.validation={n_test}"]
     config = project.config
     n_seed = int(config.seed.size if config.seed.size >= 1 else max(1, round(config.seed.size * n_pool)))
     if first and first.seed:
         n_seed = len(first.seed)
-    if options.labels is None:  # of what is labeled so far a part stands in for the pool
+    elif options.labels is None:  # of what is labeled so far a part stands in for the pool
         n_seed = max(1, min(n_seed, n_pool // 4))
         sizes.append(f"seed.size={n_seed}")
-    batches = [_batch_size(task, sizes, arm) for arm in arms]
-    budget = _budget(options, n_seed, max(batches), n_pool)
+    task = replace(task, sizes=tuple(sizes))
+    budget = _budget(options, n_seed, max(_batch_size(task, arm) for arm in arms), n_pool)
     if budget < n_seed:
         raise ConfigError(
             f"a budget of {budget:,} labels is less than the seed set of {n_seed:,}",
             where="--budget" if options.budget else project.source.where("seed.size"),
             hint="raise it, or make seed.size smaller: --set seed.size=50",
         )
-    return replace(task, budget=budget, sizes=tuple(sizes))
+    return replace(task, budget=budget)
 
 
-def _batch_size(task: Task, sizes: list[str], arm: Arm) -> int:
+def _test_rows(options: Options, n: int) -> int:
+    wanted = options.test if options.test is not None else min(MOST_TEST_ROWS, max(1, n // 4))
+    return max(1, round(wanted * n)) if wanted < 1 else int(wanted)
+
+
+def _batch_size(task: Task, arm: Arm) -> int:
     if task.config is None:
         raise ConfigError("a replay needs a config file", hint="write one with `alcli init`")
-    config, _ = load_config(task.config, (*task.settings, *sizes, *arm.settings))
+    config, _ = load_config(task.config, (*task.settings, *task.sizes, *arm.settings))
     return config.query.batch_size
 
 

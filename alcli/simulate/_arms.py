@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from alcli.config import parse_setting
+from alcli.config import Config, parse_setting
 from alcli.errors import ConfigError
-from alcli.registry import MODELS, STRATEGIES, split_spec
+from alcli.registry import MODELS, STRATEGIES, Registry, split_spec
 
 BASELINE = "random_sampling"
 _PLAIN = ("query.diversity=null", "query.quotas=null", "query.class_balance=false", "query.explore=0")
@@ -40,50 +40,60 @@ class Arm:
     Attributes:
         name: its strategy, and what else tells it from other arms.
         settings: as `--set` takes them.
-        baseline: whether its strategy is random sampling.
+        baseline: the name of the arm that it is compared with: random sampling with all else as here.
     """
 
     name: str
     settings: tuple[str, ...]
-    baseline: bool
+    baseline: str
 
 
-def arms_of(choices: Choices, configured: Any) -> list[Arm]:
+def arms_of(choices: Choices, config: Config) -> list[Arm]:
     """Every combination; random sampling is always among the strategies, and comes first.
 
     Args:
-        choices: what the user named.
-        configured: the config's own strategy, for where none was named.
+        choices: what the user named; a bare name that the config has too comes with the config's parameters.
+        config: says the strategy where none was named.
 
     Raises:
         ConfigError: a value that cannot be, with the nearest right one.
     """
-    strategies = _values("--strategies", choices.strategies) or [configured]
-    for spec in strategies:
-        STRATEGIES.build(spec)
+    configured = config.value("query.strategy")
+    strategies = _specs("--strategies", choices.strategies, configured, STRATEGIES) or [configured]
     others = [spec for spec in strategies if _named(spec) != BASELINE]
     values: list[list[Any]] = [
         [BASELINE, *_distinct(others)],
         _distinct(_sizes(choices.batch_sizes)),
-        _distinct(_values("--models", choices.models)),
-        _distinct(_values("--seed-strategies", choices.seed_strategies)),
+        _distinct(_specs("--models", choices.models, config.model.spec, MODELS)),
+        _distinct(_specs("--seed-strategies", choices.seed_strategies, config.seed.strategy, STRATEGIES)),
     ]
-    for spec in values[2]:
-        MODELS.build(spec)
-    keys = list(_DIMENSIONS.values())
-    arms = []
-    for combination in product(*(found or [None] for found in values)):
-        chosen = dict(zip(keys, combination, strict=True))
+    keys, arms = list(_DIMENSIONS.values()), []
+    for strategy, *combination in product(*(found or [None] for found in values)):
         told = [
-            f"{key.rpartition('.')[2] if key != 'seed.strategy' else 'seed'} {_label(value)}"
-            for key, value, found in zip(keys[1:], combination[1:], values[1:], strict=True)
+            f"{'seed' if key == 'seed.strategy' else key.rpartition('.')[2]} {_label(value)}"
+            for key, value, found in zip(keys[1:], combination, values[1:], strict=True)
             if len(found) > 1
         ]
-        name = ", ".join([_label(chosen["query.strategy"]), *told])
+        chosen = dict(zip(keys, (strategy, *combination), strict=True))
         settings = tuple(_setting(key, value) for key, value in chosen.items() if value is not None)
-        random = _named(chosen["query.strategy"]) == BASELINE
-        arms.append(Arm(name, (*settings, *_PLAIN) if random else settings, random))
+        plain = _PLAIN if _named(strategy) == BASELINE else ()
+        names = [", ".join([_label(name), *told]) for name in (strategy, BASELINE)]
+        arms.append(Arm(names[0], (*settings, *plain), names[1]))
     return arms
+
+
+def _specs(option: str, text: str, configured: Any, registry: Registry[Any]) -> list[Any]:
+    """Names and mappings of members that there are."""
+    specs = []
+    for spec in _values(option, text):
+        if not isinstance(spec, str | Mapping):
+            raise ConfigError(f"{spec!r} is no name", where=option, hint="write a list: margin,badge")
+        try:
+            registry.build(spec)
+        except ConfigError as error:
+            raise ConfigError(error.message, where=error.where or option, hint=error.hint) from error
+        specs.append(configured if spec == split_spec(configured)[0] else spec)
+    return specs
 
 
 def _values(option: str, text: str) -> list[Any]:
@@ -102,7 +112,7 @@ def _values(option: str, text: str) -> list[Any]:
 def _sizes(text: str) -> list[int]:
     sizes = _values("--batch-sizes", text)
     for size in sizes:
-        if not isinstance(size, int) or size < 1:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise ConfigError(
                 f"{size!r} is no number of rows", where="--batch-sizes", hint="write a list: 50,200"
             )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +23,14 @@ from alcli.project.pool import Pool
 from alcli.project.resolve import resolve
 from alcli.project.selection import read_selection
 from alcli.project.splits import SEED, VALIDATION
-from alcli.registry import STRATEGIES, reader_of, split_spec
+from alcli.registry import STRATEGIES, reader_of
 from alcli.simulate._memory import HeldPool
 from alcli.simulate._oracle import Truth
 from alcli.simulate._replay import Given
 from alcli.tables.atomic import sha256_file
 
 _RANDOM = ("random_sampling", "stratified")
+_SEALED = ("validation", "reserve", "held_out")
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,14 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
             "a project's labels have no column of costs", where=f"--cost {wrong[0]}", hint="write NAME=NUMBER"
         )
     seed = project.rounds[0].steps["seed"]
+    project.check_sealed()
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    project.check(steps[-1], LABELS)
     pool = Pool(project)
     pool.check_columns()
     labels = pq.read_table(project.root / LABELS)
+    if not labels.num_rows:
+        raise StateError("no row has a label", where=LABELS, hint="ingest answers first")
     held = _held(project, pool, labels)
     truth = _truth(held, labels, {name: np.full(len(held), float(value)) for name, value in costs.items()})
     splits = dict(zip(labels["id"].to_pylist(), labels["split"].to_pylist(), strict=True))
@@ -111,9 +116,13 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
         "pool": pool.file.sha256,
         "labels": sha256_file(project.root / LABELS),
         "splits": seed.outputs[SPLITS].sha256,
-        "ledger": _ledger_digest(project),
+        "ledger": steps[-1].outputs[LEDGER].sha256,
     }
-    weight, warnings = _weights(project, held, frozenset(test), int(seed.counts["pool"]))
+    n_pool = int(seed.counts["pool"]) - sum(int(seed.counts[name]) for name in _SEALED)
+    weight, warnings = _weights(project, held, frozenset(test), n_pool)
+    warnings.append(
+        "all repeats are measured on the same validation rows: the intervals leave their luck out"
+    )
     return Data(held, truth, digest, test, weight, warnings)
 
 
@@ -131,26 +140,35 @@ def read_splits(path: Path, ids: pa.Array) -> dict[int, Given]:
     unknown = table["id"].filter(pc.invert(pc.is_in(table["id"], value_set=ids)))
     if len(unknown):
         raise DataError(f"the row {unknown[0].as_py()!r} has no label", where=f"{path.name}, column id")
-    found: dict[str, dict[str, list[str]]] = {}
-    rows = zip(*(table[name].to_pylist() for name in ("repeat", "id", "split")), strict=True)
-    for repeat, id_, split in rows:
-        found.setdefault(repeat, {VALIDATION: [], SEED: []}).setdefault(split, []).append(id_)
-    given = {}
-    for repeat, parts in found.items():
-        others = set(parts) - {VALIDATION, SEED}
-        if others or not repeat.isdigit() or not parts[VALIDATION]:
-            wrong = (
-                f"the split {min(others)!r}" if others else f"the repeat {repeat!r} without validation rows"
-            )
-            hint = "splits are validation and seed; repeats are numbered from 0"
-            raise DataError(f"{wrong} cannot be used", where=path.name, hint=hint)
-        given[int(repeat)] = Given(tuple(parts[VALIDATION]), tuple(parts[SEED]))
+    found: dict[int, dict[str, str]] = {}
+    for row in table.select(["repeat", "id", "split"]).to_pylist():
+        _add_row(found, row, path)
+    given = {
+        repeat: Given(
+            *(tuple(i for i, split in rows.items() if split == name) for name in (VALIDATION, SEED))
+        )
+        for repeat, rows in found.items()
+    }
+    empty = [repeat for repeat, start in given.items() if not start.test]
+    if empty:
+        raise DataError(f"repeat {empty[0]} has no validation rows to be measured on", where=path.name)
     return given
 
 
-def _ledger_digest(project: Project) -> str:
-    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
-    return steps[-1].outputs[LEDGER].sha256
+def _of(rows: Mapping[str, str], wanted: str) -> tuple[str, ...]:
+    return tuple(id_ for id_, split in rows.items() if split == wanted)
+
+
+def _add_row(found: dict[int, dict[str, str]], row: Mapping[str, str], path: Path) -> None:
+    repeat, id_, split = row["repeat"], row["id"], row["split"]
+    if not repeat.isdecimal():
+        raise DataError(f"{repeat!r} is no repeat", where=path.name, hint="they are numbered from 0")
+    if split not in {VALIDATION, SEED}:
+        raise DataError(f"{split!r} is no split", where=path.name, hint="splits are validation and seed")
+    rows = found.setdefault(int(repeat), {})
+    if id_ in rows:
+        raise DataError(f"the row {id_!r} stands twice in repeat {repeat}", where=path.name)
+    rows[id_] = split
 
 
 def _held(project: Project, pool: Pool, labels: pa.Table) -> HeldPool:
@@ -192,7 +210,11 @@ def _column(project: Project, path: Path, column: float | str, ids: pa.Array) ->
             where=path.name,
             hint=suggest(column, table.column_names) or "write --cost NAME=NUMBER for one price",
         )
-    cells = table.take(pc.index_in(ids, value_set=table[project.config.labels.id].combine_chunks()))[column]
+    at = pc.index_in(ids, value_set=pc.utf8_trim_whitespace(table[project.config.labels.id].combine_chunks()))
+    if at.null_count:
+        missing = ids.filter(pc.is_null(at))[0].as_py()
+        raise DataError(f"there is no cost of the row {missing!r}", where=path.name)
+    cells = table.take(at)[column]
     try:
         found: NDArray[np.float64] = pc.cast(pc.utf8_trim_whitespace(cells), pa.float64()).to_numpy()
     except pa.ArrowInvalid as error:
@@ -214,10 +236,11 @@ def _weights(
     """
     reasons = _reasons(project)
     ids = held.ids.to_pylist()
-    by_chance = np.array([_by_chance(project, reasons.get(id_, "given")) for id_ in ids])
-    chosen = np.array([id_ not in test for id_ in ids]) & ~by_chance
-    explored = sum(reasons.get(id_) == "explore" for id_ in ids)
-    n_chosen, n_random = int(chosen.sum()), int((by_chance & np.array([i not in test for i in ids])).sum())
+    training = np.array([id_ not in test for id_ in ids])
+    by_chance = np.array([_by_chance(*reasons.get(id_, ("given", ""))) for id_ in ids]) & training
+    chosen = training & ~by_chance
+    explored = sum(reasons.get(id_, ("", ""))[0] == "explore" for id_ in ids)
+    n_chosen, n_random = int(chosen.sum()), int(by_chance.sum())
     if not n_chosen:
         return None, []
     biased = (
@@ -232,34 +255,41 @@ def _weights(
     return weight, [f"{biased}; corrected by weights: {stands_for}, and few chosen ones remain in a repeat"]
 
 
-def _by_chance(project: Project, reason: str) -> bool:
-    if reason == "seed":
-        name = split_spec(project.config.seed.strategy)[0]
-        return STRATEGIES.aliases.get(name, name) in _RANDOM
-    return reason in {"explore", "validation"}
+def _by_chance(reason: str, strategy: str) -> bool:
+    return reason in {"explore", "validation"} or (reason == "seed" and strategy in _RANDOM)
 
 
-def _reasons(project: Project) -> dict[str, str]:
-    """Why each row was asked first."""
-    reasons: dict[str, str] = {}
+def _reasons(project: Project) -> dict[str, tuple[str, str]]:
+    """Why each row was asked first, and by which strategy."""
+    reasons: dict[str, tuple[str, str]] = {}
     for round_ in project.rounds:
         if {"seed", "query"} & set(round_.steps):
-            table = read_selection(project, round_.folder)
-            found = zip(table["id"].to_pylist(), table["reason"].to_pylist(), strict=True)
-            reasons = {**dict(found), **reasons}
+            for row in read_selection(project, round_.folder).to_pylist():
+                name = STRATEGIES.aliases.get(row["strategy"], row["strategy"])
+                reasons.setdefault(row["id"], (row["reason"], name))
     return reasons
 
 
-def kept_ids(data: Data, order: NDArray[np.uint64]) -> Sequence[Any] | None:
+def kept_ids(data: Data, order: NDArray[np.uint64], given: Sequence[str]) -> Sequence[str] | None:
     """Ids of the rows of one repeat's pool; None: all of them.
 
     Args:
         order: (n,) the rows' random numbers in the repeat.
+        given: ids that are kept whatever they weigh.
     """
     if data.weight is None:
         return None
-    share = data.weight / data.weight.max()
-    given = pc.is_in(data.pool.ids, value_set=pa.array(data.test, pa.string()))
-    kept = (order.astype(np.float64) / 2.0**64 < share) | given.to_numpy(zero_copy_only=False)
+    stays = pc.is_in(data.pool.ids, value_set=pa.array(given, pa.string())).to_numpy(zero_copy_only=False)
+    kept = (order.astype(np.float64) / 2.0**64 < data.weight / data.weight.max()) | stays
     ids: list[str] = data.pool.ids.filter(pa.array(kept)).to_pylist()
     return ids
+
+
+def expected_rows(data: Data) -> int:
+    """How many rows a repeat's pool has, test rows aside: those that weigh little are not always there."""
+    if data.weight is None:
+        return len(data.pool) - len(data.test)
+    training = ~pc.is_in(data.pool.ids, value_set=pa.array(data.test, pa.string())).to_numpy(
+        zero_copy_only=False
+    )
+    return int((data.weight / data.weight.max())[training].sum())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.engine import Trained, Views, size_of_a_row
+from alcli.errors import DataError
 from alcli.loop._drawing import draw_splits
 from alcli.loop._ground import Ground
 from alcli.loop._learning import classes_of, fit_space, learn
@@ -21,7 +22,7 @@ from alcli.loop._picking import Picking
 from alcli.loop._scoring import Scoring
 from alcli.metrics import figures
 from alcli.project.brought import Brought
-from alcli.project.pool import Rows
+from alcli.project.pool import Rows, group_hashes
 from alcli.project.resolve import resolve
 from alcli.project.scores import held_scores
 from alcli.project.selection import Asked, Choice
@@ -66,9 +67,7 @@ class Start:
     def of(cls, config: Config, where: Callable[[str], str], pool: HeldPool, given: Given | None) -> Start:
         """Drawn as `seed` draws, except for what is given."""
         if given is not None and given.seed:
-            test, seeds = pool.take(given.test), pool.take(given.seed)
-            parts = {VALIDATION: (test.ids, test.content()), SEED: (seeds.ids, seeds.content())}
-            return cls(Splits(splits_table(parts)), given.seed)
+            return cls(_given_splits(config, pool, given), given.seed)
         brought = Brought(validation=given.test) if given is not None else Brought()
         drawn = draw_splits(config, where, pool, len(pool), brought)
         draw = drawn.draw
@@ -80,6 +79,24 @@ class Start:
         }
         splits = Splits.with_groups(splits_table(parts), config.split.group_by, pool)
         return cls(splits, tuple(parts[SEED][0].to_pylist()))
+
+
+def _given_splits(config: Config, pool: HeldPool, given: Given) -> Splits:
+    """Splits by ids; what is too near to the test rows is sealed with them.
+
+    Raises:
+        DataError: a seed row that is a group-mate of a test row.
+    """
+    test, seeds = pool.take(given.test), pool.take(given.seed)
+    by = config.split.group_by
+    if by is not None:
+        mates = np.flatnonzero(np.isin(group_hashes(seeds, by), group_hashes(test, by), kind="sort"))
+        if len(mates):
+            name = seeds.ids[int(mates[0])].as_py()
+            what = f"the seed row {name!r} has the {by} of a validation row"
+            raise DataError(what, where="--splits", hint="keep groups together: split.group_by asks for it")
+    parts = {VALIDATION: (test.ids, test.content()), SEED: (seeds.ids, seeds.content())}
+    return Splits.with_groups(splits_table(parts), by, pool)
 
 
 @dataclass

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from alcli.curves import Arm as Shown
 from alcli.curves import Comparison, Curves, compare, verdict
 from alcli.drawing import Scene, Series, draw
+from alcli.errors import DataError
 from alcli.estimate import Estimate
 from alcli.metrics import HIGHER_IS_BETTER, NAMES
 from alcli.project.splits import SEED, VALIDATION
 from alcli.simulate._arms import Arm
-from alcli.simulate._replay import Point, Start
+from alcli.simulate._replay import Point
 
 Replays = Mapping[str, Mapping[int, Sequence[Point]]]
 """Points by arm and repeat."""
@@ -51,20 +52,13 @@ def tidy(replays: Replays) -> pa.Table:
     return pa.table([pa.array(column) for column in columns], names=_SCHEMA.names).cast(_SCHEMA)
 
 
-def splits_table(starts: Iterable[tuple[int, Start]]) -> pa.Table:
+def splits_table(starts: Iterable[tuple[int, tuple[Sequence[str], Sequence[str]]]]) -> pa.Table:
     """One row for each test and seed row of each repeat."""
-    tables = []
-    for repeat, start in starts:
-        for split, ids in (
-            (VALIDATION, start.splits.ids(VALIDATION)),
-            (SEED, pa.array(sorted(start.seed), pa.string())),
-        ):
-            columns = [
-                pa.repeat(pa.scalar(repeat, pa.int32()), len(ids)),
-                ids,
-                pa.repeat(pa.scalar(split), len(ids)),
-            ]
-            tables.append(pa.table(columns, schema=_SPLITS))
+    tables = [
+        pa.table({"repeat": [repeat] * len(ids), "id": ids, "split": [split] * len(ids)}, schema=_SPLITS)
+        for repeat, start in starts
+        for split, ids in zip((VALIDATION, SEED), start, strict=True)
+    ]
     return pa.concat_tables(tables)
 
 
@@ -86,30 +80,54 @@ def _ascending(points: Sequence[Point], metric: str) -> list[tuple[float, float]
     return kept
 
 
-def compared(replays: Replays, baseline: str, metric: str, random_state: int) -> Comparison:
-    """All arms against the baseline by one metric."""
-    rng = np.random.default_rng([random_state, 0, 7])
+def compared(replays: Replays, arms: Sequence[Arm], metric: str, random_state: int) -> dict[str, Comparison]:
+    """Each arm against random sampling with the same batch size, model and seed strategy, by one metric.
+
+    Returns:
+        The comparison of each baseline with its arms, by the baseline's name.
+
+    Raises:
+        DataError: curves that cannot be compared.
+    """
     curves = {name: curves_of(repeats, metric) for name, repeats in replays.items()}
-    return compare(curves, baseline, higher_is_better=metric in HIGHER_IS_BETTER, rng=rng)
+    found = {}
+    for baseline in dict.fromkeys(arm.baseline for arm in arms):
+        group = {arm.name: curves[arm.name] for arm in arms if arm.baseline == baseline}
+        rng = np.random.default_rng([random_state, 0, 7])
+        try:
+            found[baseline] = compare(group, baseline, higher_is_better=metric in HIGHER_IS_BETTER, rng=rng)
+        except ValueError as error:
+            hint = "give each replay more labels: --rounds, --budget"
+            raise DataError(f"the learning curves cannot be compared: {error}", hint=hint) from error
+    return found
 
 
 def summary(
-    comparison: Comparison, replays: Replays, metric: str, spoken: str, default: str
+    comparisons: Mapping[str, Comparison], replays: Replays, metric: str, spoken: str, default: str
 ) -> dict[str, Any]:
-    """The keys of the JSON document that say how it went."""
+    """The keys of the JSON document that say how it went; the target is the first baseline's."""
+    first = next(iter(comparisons.values()))
+    several = len(comparisons) > 1
     return {
         "strategies": {
-            name: _arm(comparison, shown, replays[name]) for name, shown in comparison.arms.items()
+            name: _arm(comparison, shown, replays[name])
+            for comparison in comparisons.values()
+            for name, shown in comparison.arms.items()
         },
-        "target": round(comparison.target, 6),
-        "n_repeats": comparison.n_repeats,
+        "target": round(first.target, 6),
+        "n_repeats": first.n_repeats,
         "default": default,
         "metric": metric,
-        "baseline": comparison.baseline,
-        "best": comparison.best,
-        "start": comparison.start,
-        "budget": comparison.budget,
-        "verdict": verdict(comparison, spoken),
+        "higher_is_better": first.higher_is_better,
+        "baseline": first.baseline,
+        "best": [comparison.best for comparison in comparisons.values()],
+        "start": first.start,
+        "budget": first.budget,
+        "verdict": [
+            f"Beside {baseline}: {sentence}" if several else sentence
+            for baseline, comparison in comparisons.items()
+            for sentence in verdict(comparison, spoken)
+        ],
     }
 
 
@@ -120,9 +138,12 @@ def _arm(comparison: Comparison, shown: Shown, repeats: Mapping[int, Sequence[Po
         "auc_interval": _interval(shown.auc),
         "final": shown.final.to_json()["value"],
         "final_interval": _interval(shown.final),
+        "baseline": comparison.baseline,
+        "target": round(comparison.target, 6),
         "labels_to_target": round(shown.labels_to_target, 1),
         "rounds_to_target": shown.rounds_to_target,
         "saving": {key: max(0.0, value) for key, value in saving.items()},
+        "difference": saving,
         "not_reached": shown.not_reached,
         "p_value": float(f"{shown.p_value:.4g}"),
         "p_best": float(f"{shown.p_best:.4g}"),

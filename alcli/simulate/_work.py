@@ -17,11 +17,14 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+import alcli
 from alcli.config import Config, Source, load_config
+from alcli.errors import AlcliError, DataError
 from alcli.loop import check_names
 from alcli.loop._predictions import check_predictions
 from alcli.project import Project
 from alcli.project.manifest import versions
+from alcli.project.splits import VALIDATION
 from alcli.registry import MODELS, split_spec
 from alcli.simulate._arms import Arm
 from alcli.simulate._confusion import confusion_of
@@ -30,9 +33,9 @@ from alcli.simulate._memory import HeldPool, HeldSpace
 from alcli.simulate._oracle import Faults, Oracle
 from alcli.simulate._replay import Given, Point, Replay, Start, space_of
 from alcli.tables.atomic import atomic_write
-from alcli.tables.hashing import hash_strings, salted
+from alcli.tables.hashing import hash_strings, salt, salted
 
-_FORMAT = 1
+_START = "start"
 _IRRELEVANT = ("pool", "stop", "cost")
 """Keys of the config on which no replay depends."""
 
@@ -88,6 +91,7 @@ class Work:
         self._project = project
         self._kept = project.scratch / "simulate"
         self._versions = versions()
+        self._code = code_digest(project.pool_base)
         self._configs: dict[Arm, tuple[Config, Source]] = {}
         self._repeat: tuple[int, _Repeat] | None = None
 
@@ -97,11 +101,16 @@ class Work:
         kept = _read(path)
         if kept is not None:
             return kept
-        if self._repeat is None or self._repeat[0] != repeat:
-            self._repeat = (repeat, _Repeat(self.data, self.task, repeat))
         config, source = self.config(arm, repeat)
-        with threadpool_limits(1, user_api="blas"):
-            points = list(self._repeat[1].replay(config, source).points())
+        try:
+            with threadpool_limits(1, user_api="blas"):
+                points = list(self._of(repeat).replay(config, source).points())
+        except AlcliError as error:
+            error.message += f" (repeat {repeat} of {arm.name})"
+            raise
+        if not points:
+            what = f"repeat {repeat} of {arm.name} got no label: every answer was skipped or in dispute"
+            raise DataError(what, hint="lower --skip-rate or --noise, or raise seed.size")
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, json.dumps([asdict(point) for point in points]))
         return points
@@ -110,9 +119,35 @@ class Work:
         """What is kept of a replay; None: it is still to do."""
         return _read(self._path(arm, repeat))
 
-    def start(self, arm: Arm, repeat: int) -> Start:
-        """Where an arm's replay starts."""
-        return _Repeat(self.data, self.task, repeat).start(*self.config(arm, repeat))
+    def start(self, arm: Arm, repeat: int) -> tuple[list[str], list[str]]:
+        """Ids of the test rows and of the seed set from which an arm's replay starts; kept, too."""
+        config, source = self.config(arm, repeat)
+        path = self._place(_START, config, repeat)
+        try:
+            test, seeds = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            start = self._of(repeat).start(config, source)
+            test, seeds = start.splits.ids(VALIDATION).to_pylist(), sorted(start.seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, json.dumps([test, seeds]))
+        return test, seeds
+
+    def check(self, arms: Sequence[Arm]) -> None:
+        """Every arm is something that the commands would do.
+
+        Raises:
+            ConfigError: the first that is not.
+        """
+        for arm in arms:
+            config, source = self.config(arm, 0)
+            project = Project(self._project.root, config, source, self.task.settings)
+            check_names(project)
+            check_predictions(project)
+
+    def _of(self, repeat: int) -> _Repeat:
+        if self._repeat is None or self._repeat[0] != repeat:
+            self._repeat = (repeat, _Repeat(self.data, self.task, repeat))
+        return self._repeat[1]
 
     def config(self, arm: Arm, repeat: int) -> tuple[Config, Source]:
         """An arm's config in a repeat: all that differs from repeat to repeat is the random state."""
@@ -122,24 +157,46 @@ class Work:
                 raise ValueError("a project without a config file cannot be replayed")
             self._configs[arm] = load_config(path, (*self.task.settings, *self.task.sizes, *arm.settings))
         config, source = self._configs[arm]
-        return config.model_copy(update={"random_state": config.random_state + repeat}), source
+        state = random_state_of(config.random_state, repeat)
+        return config.model_copy(update={"random_state": state}), source
 
     def _path(self, arm: Arm, repeat: int) -> Path:
-        """Named by all that the replay depends on."""
-        config, _ = self.config(arm, repeat)
+        return self._place(arm.name, self.config(arm, repeat)[0], repeat)
+
+    def _place(self, what: str, config: Config, repeat: int) -> Path:
+        """Where something is kept: named by all that it depends on."""
         given = self.task.given.get(repeat)
-        depends = {
-            "format": _FORMAT,
+        depends: dict[str, Any] = {
+            "what": what if what == _START else "replay",
             "versions": self._versions,
+            "code": self._code,
             "data": self.data.digest,
             "config": config.model_dump(mode="json", exclude=set(_IRRELEVANT)),
-            "costs": self.task.costs,
-            "faults": asdict(self.task.faults),
-            "budget": self.task.budget,
             "given": asdict(given) if given else None,
         }
+        if what != _START:
+            confusion = self.data.truth.confusion
+            depends |= {
+                "costs": self.task.costs,
+                "faults": asdict(self.task.faults),
+                "confusion": confusion.tolist() if confusion is not None else None,
+                "budget": self.task.budget,
+            }
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
         return self._kept / f"{digest[:32]}.json"
+
+
+def random_state_of(configured: int, repeat: int) -> int:
+    """A repeat's random state: of repeat 0 the configured one, of others a number that no other has."""
+    return configured if repeat == 0 else int(salt(configured, repeat, "repeat") >> np.uint64(33))
+
+
+def code_digest(folder: Path) -> str:
+    """sha256 of alcli's own code, and of a user's modules beside the config: what made a replay."""
+    whole = hashlib.sha256()
+    for path in [*sorted(Path(alcli.__file__).parent.rglob("*.py")), *sorted(folder.glob("*.py"))]:
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
 
 
 class _Repeat:
@@ -149,6 +206,7 @@ class _Repeat:
         self._data = data
         self._task = task
         self._given = task.given.get(repeat) or (Given(data.test) if data.test else None)
+        self._kept_rows = (*data.test, *(self._given.test + self._given.seed if self._given else ()))
         self._pool: HeldPool | None = None
         self._starts: dict[str, Start] = {}
         self._spaces: dict[str, HeldSpace] = {}
@@ -173,7 +231,7 @@ class _Repeat:
     def _pool_of(self, config: Config) -> HeldPool:
         if self._pool is None:
             order = salted(hash_strings(self._data.pool.ids), config.random_state, "kept")
-            ids = kept_ids(self._data, order)
+            ids = kept_ids(self._data, order, self._kept_rows)
             self._pool = self._data.pool if ids is None else self._data.pool.only(pa.array(ids, pa.string()))
         return self._pool
 
@@ -249,8 +307,3 @@ def _read(path: Path) -> list[Point] | None:
         return [Point(**point) for point in found]
     except (OSError, ValueError, TypeError):
         return None
-
-
-def n_rounds(config: Config, budget: int, n_seed: int) -> int:
-    """Queries until a budget is used up."""
-    return int(np.ceil(max(0, budget - n_seed) / config.query.batch_size))

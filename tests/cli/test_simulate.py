@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -96,11 +98,13 @@ def test_batch_sizes_models_and_seed_strategies_are_compared_in_every_combinatio
     found = pets.doc(
         "simulate", "--labels", pets.root / "truth.csv", *QUICK,
         "--batch-sizes", "4,6", "--models", "logistic_regression,complement_naive_bayes",
-        "--seed-strategies", "stratified,typiclust", "--budget", 20,
+        "--seed-strategies", "stratified,typiclust",
     )  # fmt: skip
     assert len(found["strategies"]) == 2 * 2 * 2 * 2
     assert "margin, batch_size 4, model complement_naive_bayes, seed typiclust" in found["strategies"]
     assert found["baseline"] == "random_sampling, batch_size 4, model logistic_regression, seed stratified"
+    other = "batch_size 6, model complement_naive_bayes, seed typiclust"
+    assert found["strategies"][f"margin, {other}"]["baseline"] == f"random_sampling, {other}"
 
 
 def test_a_strategy_may_have_parameters(pets):
@@ -196,7 +200,86 @@ def test_one_class_alone_in_the_seed_set_is_no_error(pets):
     assert any("--metric macro_f1" in warning for warning in found["warnings"])
 
 
+def test_a_bare_name_comes_with_the_parameters_that_the_config_gives_it(pets):
+    strong = ("--set", "model.C=0.001", "--models", "logistic_regression,complement_naive_bayes")
+    found = pets.doc("simulate", "--labels", pets.root / "truth.csv", *QUICK, *strong)
+    assert "margin, model logistic_regression(C=0.001)" in found["strategies"]
+
+
+def test_a_users_strategy_beside_the_config_is_found_in_every_process_and_its_changes_are_noticed(pets):
+    code = """
+from dataclasses import dataclass
+from typing import ClassVar
+from alcli.strategies import Strategy
+
+@dataclass(frozen=True)
+class Mine(Strategy):
+    needs: ClassVar[tuple[str, ...]] = ("proba",)
+
+    def score(self, candidates):
+        return SIGN * candidates.need("proba")[:, 0]
+"""
+    arguments = "--json --labels truth.csv --repeats 4 --rounds 2 --jobs 2 --strategies own:Mine".split()
+    auc = []
+    for sign in ("1", "-1"):
+        pets.write("own.py", code.replace("SIGN", sign))
+        done = subprocess.run(
+            [sys.executable, "-m", "alcli", "simulate", *arguments],
+            cwd=pets.root, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        auc.append(json.loads(done.stdout)["strategies"]["own:Mine"]["auc"])
+    assert auc[0] != auc[1]
+
+
+def test_where_lower_is_better_the_best_stand_first_too(pets):
+    more = ("--metric", "log_loss", "--strategies", "margin,core_set")
+    said = pets.alcli("simulate", "--labels", pets.root / "truth.csv", *QUICK, *more).out
+    rows = [line.split() for line in said.splitlines() if line.startswith(("margin ", "core_set "))]
+    assert float(rows[0][1]) <= float(rows[1][1])
+
+
+def test_splits_by_which_test_rows_could_leak_are_refused(pets):
+    header = ("repeat", "id", "split")
+    rows = [(0, f"r{n:03d}", "validation") for n in range(40)]
+    for more, says in (
+        ([(0, "r003", "seed")], "the row 'r003' stands twice in repeat 0"),
+        ([("first", "r099", "seed")], "'first' is no repeat"),
+        ([(0, "r099", "train")], "'train' is no split"),
+        ([(0, "x1", "seed")], "the row 'x1' has no label"),
+        ([(1, "r099", "seed")], "repeat 1 has no validation rows"),
+    ):
+        path = pets.csv("splits.csv", rows + more, header)
+        command = ("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--splits", path)
+        pets.refused(*command, kind="data", says=says, where="splits.csv")
+
+
+def test_a_seed_row_of_a_test_rows_group_is_refused(pets):
+    rows = [(f"r{n:03d}", f"word {n} {'dog' if n % 2 else 'bread'}", f"g{n // 2}") for n in range(160)]
+    pets.csv("pool.csv", rows, ("id", "text", "owner"))
+    splits = [(0, f"r{n:03d}", "validation") for n in range(41)] + [(0, "r041", "seed")]
+    path = pets.csv("splits.csv", splits, ("repeat", "id", "split"))
+    pets.refused(
+        "simulate", "--labels", pets.root / "truth.csv", "--repeats", 1, "--rounds", 1, "--splits", path,
+        "--set", "split.group_by=owner", kind="data", says="'r041' has the owner of a validation row",
+    )  # fmt: skip
+
+
 REFUSED = [
+    (("--rounds", 2, "--budget", 20), "config", "say the same in two ways", "--budget", "name one"),
+    (("--test", 0), "config", "0 is no number of rows", "--test", ""),
+    (("--cost", "accuracy=3"), "config", "a figure is called 'accuracy' already", "--cost", ""),
+    (("--cost", "price=-3"), "config", "-3 is no cost", "--cost price", ""),
+    (("--cost", "=3"), "config", "a cost needs a name", "--cost", ""),
+    (("--strategies", "3"), "config", "3 is no name", "--strategies", ""),
+    (("--models", "external"), "config", "needs features.predictions", "", ""),
+    (
+        ("--set", "query.diversity=core_set", "--strategies", "badge"),
+        "config",
+        "needs a score strategy",
+        "",
+        "",
+    ),
+    (("--skip-rate", 1), "data", "got no label", "", "--skip-rate"),
     (("--strategies", "margn"), "config", "unknown strategy 'margn'", "", "margin"),
     (("--models", "svn"), "config", "unknown model 'svn'", "", ""),
     (("--strategies", "[margin"), "config", "", "--strategies", "margin,badge"),
@@ -221,7 +304,8 @@ REFUSED = [
 @pytest.mark.parametrize(("arguments", "kind", "says", "where", "hint"), REFUSED)
 def test_what_cannot_be_is_refused_before_anything_is_written(pets, arguments, kind, says, where, hint):
     told = [pets.root / word if word == "pool.csv" else word for word in arguments]
-    command = ("simulate", "--labels", pets.root / "truth.csv", *QUICK, *told)
+    quick = QUICK[:2] if "--budget" in told else QUICK
+    command = ("simulate", "--labels", pets.root / "truth.csv", *quick, *told)
     pets.refused(*command, kind=kind, says=says, where=where, hint=hint)
 
 
@@ -260,11 +344,36 @@ def test_a_projects_own_labels_are_replayed_with_the_bias_of_chosen_rows_said(at
     found = replayed(loop)
     assert found["counts"]["rows"] == 18
     assert found["counts"]["test"] == 8
-    (warning,) = found["warnings"]
+    warning, more = found["warnings"]
+    assert "measured on the same validation rows" in more
     assert warning.startswith("6 of the 18 training rows were chosen by a strategy: they are harder than")
     assert "not corrected, since no row was drawn at random in the rounds (query.explore: 0.1" in warning
     after = {name: digest for name, digest in loop.tree().items() if not name.startswith("simulation")}
     assert after == before
+
+
+def test_a_project_with_edited_labels_is_not_replayed(at):
+    loop = at("answered")
+    table = pq.read_table(loop.root / "labels.parquet")
+    swapped = ["train" if split == "validation" else "validation" for split in table["split"].to_pylist()]
+    place = table.column_names.index("split")
+    pq.write_table(table.set_column(place, "split", pa.array(swapped)), loop.root / "labels.parquet")
+    loop.refused("simulate", "--from-project", *QUICK, kind="integrity", says="not what `alcli ingest` wrote")
+
+
+def test_a_project_whose_answers_are_all_taken_back_has_nothing_to_replay(at):
+    loop = at("labeled")
+    loop.alcli("ingest", "--retract", "query.csv")
+    loop.refused("simulate", "--from-project", *QUICK, kind="state", says="no row has a label")
+
+
+def test_a_project_with_part_of_its_answers_can_be_replayed(at):
+    loop = at("seeded")
+    path = loop.answer()
+    lines = path.read_text().splitlines()
+    loop.write("part.csv", "\n".join([lines[0], *lines[3:]]) + "\n")
+    loop.alcli("ingest", loop.root / "part.csv")
+    assert replayed(loop)["n_repeats"] == 2
 
 
 def test_where_rows_were_explored_the_chosen_ones_weigh_what_they_stand_for(at):
@@ -272,7 +381,7 @@ def test_where_rows_were_explored_the_chosen_ones_weigh_what_they_stand_for(at):
     loop.alcli("query", "--set", "query.explore=0.5")
     loop.alcli("ingest", loop.answer(1))
     found = replayed(loop)
-    assert "corrected by weights: a row drawn at random stands for 5 rows of the pool" in found["warnings"][0]
+    assert "corrected by weights: a row drawn at random stands for 4 rows of the pool" in found["warnings"][0]
     assert found["n_repeats"] == 2
 
 

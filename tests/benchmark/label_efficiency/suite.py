@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tests.benchmark.measure import ALCLI, say, show
 
-NOT_FEATURES = {"id", "label", "sample_code"}
+NOT_FEATURES = {"id", "label", "sample_code", "original"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class DataSet:
             return self.path
         target = folder / f"{self.name}-{copies}.parquet"
         table = pq.read_table(self.path)
+        table = table.append_column("original", table["id"])
         parts = [table]
         for copy in range(1, copies):
             names = [f"{id_}-copy-{copy}" for id_ in table["id"].to_pylist()]
@@ -123,6 +124,8 @@ def simulate(
     folder = scratch / f"project-{data.name}"
     folder.mkdir(exist_ok=True)
     config = {"pool": str(path), "features": data.features(), "seed": {"size": seed}}
+    if scenario.copies > 1:  # a test row's copies would be learned by heart
+        config["split"] = {"group_by": "original"}
     (folder / "alcli.yaml").write_text(json.dumps({**config, "query": {"batch_size": batch}}))
     command = [ALCLI, "simulate", "-C", folder, "--labels", path, "--strategies", ",".join(strategies)]
     command += ["--repeats", repeats, "--rounds", scenario.rounds, "--json", "--out", folder / "out"]
