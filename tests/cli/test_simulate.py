@@ -219,7 +219,8 @@ class Mine(Strategy):
     def score(self, candidates):
         return SIGN * candidates.need("proba")[:, 0]
 """
-    arguments = "--json --labels truth.csv --repeats 4 --rounds 2 --jobs 2 --strategies own:Mine".split()
+    arguments = ["--json", "--labels", "truth.csv", "--repeats", "4", "--rounds", "2", "--jobs", "2"]
+    arguments += ["--strategies", "own:Mine"]
     auc = []
     for sign in ("1", "-1"):
         pets.write("own.py", code.replace("SIGN", sign))
