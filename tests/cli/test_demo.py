@@ -195,8 +195,12 @@ def test_step_says_what_each_command_is_for_and_waits_for_enter(tmp_path):
             if line.startswith("# Draw 600 rows to measure with"):
                 break
         assert (tmp_path / "alcli-demo/alcli.yaml").exists()
+        time.sleep(1)  # it waits again: an interrupt amid its output can be lost in a destructor
         ran.send_signal(signal.SIGINT)
-        assert ran.wait(timeout=30) == 130
+        try:
+            assert ran.wait(timeout=30) == 130
+        finally:
+            ran.kill()
     os.close(ours)
     assert not (tmp_path / "alcli-demo/splits.parquet").exists()
 
