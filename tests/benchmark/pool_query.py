@@ -37,13 +37,13 @@ class Measured:
 def measure(case: Case, rows: int, options: Namespace) -> Measured:
     """Medians for one case."""
     folder = prepare(case, rows, options.scratch)
-    batch = ["--set", f"query.batch_size={BATCH}"]
+    batch = ["--set", f"query.batch_size={BATCH}", "--set", "query.strategy=margin"]
     script = [sys.executable, PEERS / case.script]
     files = [folder / "pool.parquet", folder / "script.joblib", folder / "script.csv"]
     found = side_by_side(
         options.runs,
         {
-            "score": lambda: alcli(_fresh(folder), "score"),
+            "score": lambda: alcli(_fresh(folder), "score", *batch),
             "query": lambda: alcli(folder / "project", "query", *batch),
             "script": lambda: run([*script, *files]),
         },
