@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from alcli.config import Config
 from alcli.engine import FeatureSpace, Views, fit_model, stratified_bootstrap
+from alcli.loop import strategies_of
 from alcli.project.pool import RowSource
 from alcli.project.sample import lowest
 from alcli.project.splits import Splits
-from alcli.registry import FEATURES, MODELS
+from alcli.registry import FEATURES, MODELS, STRATEGIES
 
 SAMPLE = 20_000
 _STEP = 1
@@ -26,6 +27,11 @@ def classes_of(config: Config, labels: Iterable[str]) -> tuple[str, ...]:
     """The configured classes, then those that only labels name, sorted."""
     configured = config.task.classes or ()
     return (*configured, *sorted(set(labels) - set(configured)))
+
+
+def needs_votes(config: Config) -> bool:
+    """Whether a strategy that chooses the batch looks at a committee."""
+    return any("votes" in STRATEGIES.build(spec).needs for spec in strategies_of(config))
 
 
 def training_rng(config: Config, round_: int, *more: int) -> np.random.Generator:

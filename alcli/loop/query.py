@@ -48,10 +48,7 @@ def query(project: Project, more: int = 0) -> Result:
         return _up_to_date(project, round_, done)
     score = _scored_step(project, round_)
     standing = Standing.read(project)
-    pool = Pool(project)
-    pool.check_columns()
-    ground = Ground.of(project, round_, pool, read_trained(project, round_))
-    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
+    picking = _picking(project, round_, standing)
     size = more or project.config.query.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
@@ -92,6 +89,14 @@ def query(project: Project, more: int = 0) -> Result:
             *_twice(counts),
         ],
     )
+
+
+def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
+    """From the round's files."""
+    pool = Pool(project)
+    pool.check_columns()
+    ground = Ground.of(project, round_, pool, read_trained(project, round_))
+    return Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
 
 
 def _against(project: Project) -> list[str]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
 from alcli.estimate import Estimate
-from alcli.loop import Result, judge, plural, strategies_of
-from alcli.loop._learning import classes_of, fit_space, learn, training_rng
+from alcli.loop import Result, judge, plural
+from alcli.loop._learning import classes_of, fit_space, learn, needs_votes, training_rng
 from alcli.loop._predictions import check_predicted, stale_predictions
 from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
@@ -26,7 +26,7 @@ from alcli.project.history import read_history
 from alcli.project.model_folder import card_of, model_folder
 from alcli.project.pool import Pool, Rows
 from alcli.project.splits import Splits
-from alcli.registry import FEATURES, MODELS, STRATEGIES
+from alcli.registry import FEATURES, MODELS
 
 READS = ("id", "features", "task", "model", "random_state")
 
@@ -42,7 +42,7 @@ def train(project: Project) -> Result:
     newest = project.newest
     answers = _checked_labels(project)
     config = project.config
-    votes = any("votes" in STRATEGIES.build(spec).needs for spec in strategies_of(config))
+    votes = needs_votes(config)
     pool = Pool(project)
     step = Step(
         "train",

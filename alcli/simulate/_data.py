@@ -143,12 +143,7 @@ def read_splits(path: Path, ids: pa.Array) -> dict[int, Given]:
     found: dict[int, dict[str, str]] = {}
     for row in table.select(["repeat", "id", "split"]).to_pylist():
         _add_row(found, row, path)
-    given = {
-        repeat: Given(
-            *(tuple(i for i, split in rows.items() if split == name) for name in (VALIDATION, SEED))
-        )
-        for repeat, rows in found.items()
-    }
+    given = {repeat: Given(_of(rows, VALIDATION), _of(rows, SEED)) for repeat, rows in found.items()}
     empty = [repeat for repeat, start in given.items() if not start.test]
     if empty:
         raise DataError(f"repeat {empty[0]} has no validation rows to be measured on", where=path.name)

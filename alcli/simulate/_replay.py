@@ -17,7 +17,7 @@ from alcli.engine import Trained, Views, size_of_a_row
 from alcli.errors import DataError
 from alcli.loop._drawing import draw_splits
 from alcli.loop._ground import Ground
-from alcli.loop._learning import classes_of, fit_space, learn
+from alcli.loop._learning import classes_of, fit_space, learn, needs_votes
 from alcli.loop._picking import Picking
 from alcli.loop._scoring import Scoring
 from alcli.metrics import figures
@@ -176,8 +176,7 @@ class Replay:
         classes = classes_of(self.config, [*pc.unique(labels["label"]).to_pylist(), *self._truth[0]])
         y = pc.index_in(labels["label"].combine_chunks(), value_set=pa.array(classes)).to_numpy()
         views = Views(self.space, rows.features)
-        specs = [self.config.query.strategy, self.config.query.diversity]
-        votes = any("votes" in STRATEGIES.build(spec).needs for spec in specs if spec is not None)
+        votes = needs_votes(self.config)
         y = y.astype(np.int64)
         model, members = learn(self.config, number, views, y, len(classes), votes=votes)
         trained = Trained(
