@@ -21,7 +21,8 @@ from sklearn.metrics import (
 )
 
 from alcli.estimate import Estimate
-from alcli.metrics import HIGHER_IS_BETTER, NAMES, Metrics, _resamples, evaluate, paired_change
+from alcli.metrics import HIGHER_IS_BETTER, NAMES, Metrics, evaluate, paired_change
+from alcli.metrics._sampling import resamples
 from alcli.stopping import _metric
 
 Floats = NDArray[np.float32]
@@ -219,7 +220,7 @@ def test_the_same_generator_gives_the_same_bytes_and_inputs_stay_untouched() -> 
 
 def test_resamples_are_the_same_draws_however_they_are_cut_into_blocks() -> None:
     n, n_bootstrap = 1100, 1000
-    blocks = list(_resamples(n, n_bootstrap, np.random.default_rng(0)))
+    blocks = list(resamples(n, n_bootstrap, np.random.default_rng(0)))
     drawn = np.random.default_rng(0).integers(0, n, size=(n_bootstrap, n))
     assert len(blocks) > 1
     assert np.array_equal(np.vstack(blocks), [np.bincount(rows, minlength=n) for rows in drawn])

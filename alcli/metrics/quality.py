@@ -8,7 +8,7 @@ that is exactly 0 or 1 looks certain to the bootstrap; there the exact bound of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alcli.estimate import Estimate, rounded
+from alcli.metrics._sampling import check, equal_mass, interval, resamples
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,10 +24,6 @@ Ints = NDArray[np.int64]
 NAMES = ("accuracy", "macro_f1", "log_loss", "brier", "ece")
 HIGHER_IS_BETTER = ("accuracy", "macro_f1")
 
-_TAIL = 0.025  # on either side of a 95% interval
-_MAX_BINS = 15
-_ROWS_A_BIN = 20
-_BLOCK = 1 << 19  # weights held at a time; the draws do not depend on it
 _TINY = float(np.finfo(np.float32).eps)
 
 
@@ -144,21 +141,21 @@ def evaluate(
     >>> found.accuracy.value, found.confusion
     (0.75, ((2, 0), (1, 1)))
     """
-    _check(proba, y, classes, n_bootstrap)
+    check(proba, y, len(classes), n_bootstrap)
     rows = _rows(proba, y)
     point = _statistics(rows, np.ones((1, rows.n), dtype=np.int64))
-    blocks = [_statistics(rows, weights) for weights in _resamples(rows.n, n_bootstrap, rng)]
+    blocks = [_statistics(rows, weights) for weights in resamples(rows.n, n_bootstrap, rng)]
     drawn = {name: np.concatenate([block[name] for block in blocks]) for name in point}
     confusion = np.bincount(y * len(classes) + rows.predicted, minlength=len(classes) ** 2)
     confusion = confusion.reshape(len(classes), len(classes))
-    accuracy = _interval(point["accuracy"][0], drawn["accuracy"], trials=rows.n)
+    accuracy = interval(point["accuracy"][0], drawn["accuracy"], trials=rows.n)
     all_or_none = accuracy.value in (0.0, 1.0)  # then F1 is the same number, and known no better
     return Metrics(
         n=rows.n,
         classes=tuple(classes),
         accuracy=accuracy,
-        macro_f1=accuracy if all_or_none else _interval(point["macro_f1"][0], drawn["macro_f1"]),
-        **{name: _interval(point[name][0], drawn[name]) for name in ("log_loss", "brier", "ece")},
+        macro_f1=accuracy if all_or_none else interval(point["macro_f1"][0], drawn["macro_f1"]),
+        **{name: interval(point[name][0], drawn[name]) for name in ("log_loss", "brier", "ece")},
         per_class=_per_class(point, drawn, confusion),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
@@ -170,7 +167,7 @@ def figures(proba: NDArray[np.float32], y: Ints, classes: tuple[str, ...]) -> di
     Raises:
         ValueError: as `evaluate`.
     """
-    _check(proba, y, classes, 1)
+    check(proba, y, len(classes))
     rows = _rows(proba, y)
     point = _statistics(rows, np.ones((1, rows.n), dtype=np.int64))
     return {name: float(point[name][0]) for name in NAMES}
@@ -202,7 +199,7 @@ def paired_change(
     right_before, right_after = proba_before.argmax(axis=1) == y, proba_after.argmax(axis=1) == y
     gained, lost = int((right_after & ~right_before).sum()), int((right_before & ~right_after).sum())
     draws = rng.multinomial(n, [gained / n, lost / n, (n - gained - lost) / n], size=n_bootstrap)
-    return _interval((gained - lost) / n, (draws[:, 0] - draws[:, 1]) / n)
+    return interval((gained - lost) / n, (draws[:, 0] - draws[:, 1]) / n)
 
 
 @dataclass(frozen=True)
@@ -240,7 +237,7 @@ def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
     )
     order = np.argsort(y * n_classes + predicted, kind="stable")
     cells, cell_starts = np.unique((y * n_classes + predicted)[order], return_index=True)
-    bins = _bins(confidence[order])
+    bins = equal_mass(confidence[order])
     by_bin = np.argsort(bins, kind="stable")
     return _Rows(
         n=n,
@@ -254,23 +251,6 @@ def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
         bin_starts=np.unique(bins[by_bin], return_index=True)[1],
         predicted=predicted,
     )
-
-
-def _bins(confidence: Floats) -> Ints:
-    """(n,) bin numbers of equal mass; a row's rank is that of the first with its confidence."""
-    n = len(confidence)
-    n_bins = min(max(n // _ROWS_A_BIN, 1), _MAX_BINS)
-    rank = np.searchsorted(np.sort(confidence), confidence, side="left")
-    return (rank * n_bins // n).astype(np.int64)
-
-
-def _resamples(n: int, n_bootstrap: int, rng: np.random.Generator) -> Iterator[Ints]:
-    """Blocks (b, n) of how often each resample drew each row; every resample draws n."""
-    size = max(_BLOCK // n, 1)
-    for start in range(0, n_bootstrap, size):
-        b = min(size, n_bootstrap - start)
-        drawn = rng.integers(0, n, size=(b, n)) + n * np.arange(b)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
 
 
 def _statistics(rows: _Rows, weights: Ints) -> dict[str, Floats]:
@@ -322,7 +302,7 @@ def _per_class(
     support, predicted = confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
 
     def share(name: str, c: int, trials: int) -> Estimate | None:
-        return _interval(point[name][0, c], drawn[name][:, c], trials) if trials else None
+        return interval(point[name][0, c], drawn[name][:, c], trials) if trials else None
 
     return tuple(
         ClassMetrics(
@@ -333,28 +313,3 @@ def _per_class(
         )
         for c in range(len(confusion))
     )
-
-
-def _interval(value: float, draws: Floats, trials: int | None = None) -> Estimate:
-    """The value with its interval; draws where it is undefined are left out. `trials`: it is a share of."""
-    value = float(value)
-    if trials and value in (0.0, 1.0):
-        near = _TAIL ** (1 / trials)
-        return Estimate(1.0, near, 1.0) if value else Estimate(0.0, 0.0, 1 - near)
-    known = np.append(draws[np.isfinite(draws)], value)  # never empty
-    low, high = np.quantile(known, [_TAIL, 1 - _TAIL]).tolist()
-    return Estimate(value, min(low, value), max(high, value))
-
-
-def _check(proba: NDArray[np.float32], y: Ints, classes: tuple[str, ...], n_bootstrap: int) -> None:
-    if len(y) == 0:
-        raise ValueError("no rows to evaluate on: the validation set has no labels yet")
-    if proba.shape != (len(y), len(classes)):
-        raise ValueError(f"proba is {proba.shape}, {len(y)} rows of {len(classes)} classes are needed")
-    if y.min() < 0 or y.max() >= len(classes):
-        raise ValueError(f"class numbers run from {y.min()} to {y.max()}, there are {len(classes)} classes")
-    possible = np.isfinite(proba).all() and proba.min() >= 0
-    if not (possible and np.abs(proba.sum(axis=1, dtype=np.float64) - 1).max() < 1e-3):
-        raise ValueError("proba must be probabilities: finite, none negative, each row summing to 1")
-    if n_bootstrap < 1:
-        raise ValueError(f"n_bootstrap must be at least 1, found {n_bootstrap}")

@@ -1,0 +1,20 @@
+"""What a model is worth, in numbers with the interval that chance alone gives them.
+
+`quality` is what `train` reports. Of those who ask further: `calibration` whether confidence can be trusted,
+`ranking` whether uncertainty finds the errors, `agreement` how far labels or models agree. They stand apart,
+since they load scipy and `train` does not need them.
+"""
+
+from __future__ import annotations
+
+from alcli.metrics.quality import (
+    HIGHER_IS_BETTER,
+    NAMES,
+    ClassMetrics,
+    Metrics,
+    evaluate,
+    figures,
+    paired_change,
+)
+
+__all__ = ["HIGHER_IS_BETTER", "NAMES", "ClassMetrics", "Metrics", "evaluate", "figures", "paired_change"]
