@@ -26,13 +26,28 @@ def equal_mass(confidence: Floats) -> Ints:
     return (rank * n_bins // n).astype(np.int64)
 
 
+def blocks(n: int, n_draws: int) -> Iterator[int]:
+    """How many draws of n numbers to hold at a time."""
+    size = max(_BLOCK // n, 1)
+    for start in range(0, n_draws, size):
+        yield min(size, n_draws - start)
+
+
 def resamples(n: int, n_bootstrap: int, rng: np.random.Generator) -> Iterator[Ints]:
     """Blocks (b, n) of how often each resample drew each row; every resample draws n."""
-    size = max(_BLOCK // n, 1)
-    for start in range(0, n_bootstrap, size):
-        b = min(size, n_bootstrap - start)
+    for b in blocks(n, n_bootstrap):
         drawn = rng.integers(0, n, size=(b, n)) + n * np.arange(b)[:, None]
         yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
+
+
+def sums(counts: Ints, group: Ints, n_groups: int) -> Ints:
+    """(b, n_groups) sums of the columns of `counts` that `group` puts together."""
+    summed = np.zeros((len(counts), n_groups), dtype=np.int64)
+    order = np.argsort(group, kind="stable")
+    present, starts = np.unique(group[order], return_index=True)
+    if len(present):
+        summed[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return summed
 
 
 def interval(value: float, draws: Floats, trials: int | None = None) -> Estimate:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alcli.estimate import Estimate, rounded
-from alcli.metrics._sampling import check, equal_mass, interval, resamples
+from alcli.metrics._sampling import check, equal_mass, interval, resamples, sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -275,20 +275,10 @@ def _counts(rows: _Rows, cells: Ints) -> tuple[Ints, Ints, Ints]:
     """(b, C) each: rows of a class, rows predicted so, rows rightly predicted so."""
     right = rows.cell_true == rows.cell_predicted
     return (
-        _sums(cells, rows.cell_true, rows.n_classes),
-        _sums(cells, rows.cell_predicted, rows.n_classes),
-        _sums(cells[:, right], rows.cell_true[right], rows.n_classes),
+        sums(cells, rows.cell_true, rows.n_classes),
+        sums(cells, rows.cell_predicted, rows.n_classes),
+        sums(cells[:, right], rows.cell_true[right], rows.n_classes),
     )
-
-
-def _sums(counts: Ints, group: Ints, n_groups: int) -> Ints:
-    """(b, n_groups) sums of the columns of `counts` that `group` puts together."""
-    sums = np.zeros((len(counts), n_groups), dtype=np.int64)
-    order = np.argsort(group, kind="stable")
-    present, starts = np.unique(group[order], return_index=True)
-    if len(present):
-        sums[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
-    return sums
 
 
 def _ratio(part: Ints, whole: Ints) -> Floats:
