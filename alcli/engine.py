@@ -5,6 +5,7 @@ Arrays in, arrays out; models and features come as objects of their contracts.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alcli.errors import AlcliError, ConfigError
+from alcli.temperature import Tempered
 
 Arrays = Mapping[str, NDArray[Any]]
 Hashes = NDArray[np.uint64]
@@ -160,11 +162,16 @@ class Trained:
         """What a model folder holds, brought to life by the registries of features and models."""
         return cls(
             FeatureSpace.of(stored, features),
-            models.build(stored.spec).load_arrays(stored.model),
-            [models.build(spec).load_arrays(arrays) for spec, arrays in stored.members],
+            Tempered.loaded(models.build(stored.spec), stored.model),
+            [Tempered.loaded(models.build(spec), arrays) for spec, arrays in stored.members],
             tuple(stored.classes),
             stored.spec["name"],
         )
+
+    @property
+    def temperature(self) -> float | None:
+        """That of the model's probabilities; None where it is not calibrated."""
+        return self.model.temperature if isinstance(self.model, Tempered) else None
 
     def evidence(self, columns: Any, needs: Collection[str]) -> dict[str, Any]:
         """What a strategy needs of some rows: proba, votes, features, embedding (and with it the head).
@@ -202,16 +209,7 @@ class Trained:
         return found
 
     def _proba(self, model: Any, views: Views) -> NDArray[np.float32]:
-        """(n, C) float32, what a model predicts; a user's model may give anything."""
-        rows = views.read_by(model)
-        try:
-            proba = np.asarray(model.predict_proba(rows), dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"the model {self.model_name!r} cannot predict: {error}") from error
-        if proba.shape != (rows.shape[0], len(self.classes)) or not np.isfinite(proba).all():
-            wanted = f"finite numbers of shape ({rows.shape[0]}, {len(self.classes)})"
-            raise ConfigError(f"the model {self.model_name!r} gave {proba.shape} instead of {wanted}")
-        return proba
+        return predict(self.model_name, model, views.read_by(model), len(self.classes))
 
 
 def asked_score(strategy: Any, name: str, candidates: Any) -> NDArray[np.float32]:
@@ -279,7 +277,10 @@ def fit_model(
         ConfigError: the model refuses such features.
     """
     try:
-        model.fit(rows, y, n_classes, rng)
+        with warnings.catch_warnings():
+            # scikit-learn takes many classes of few rows for numbers
+            warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+            model.fit(rows, y, n_classes, rng)
     except ValueError as error:
         raise ConfigError(f"the model {name!r} cannot be trained: {error}") from error
     except Exception as error:
@@ -287,6 +288,22 @@ def fit_model(
             raise
         what = f"{type(error).__name__}: {error}"
         raise ConfigError(f"the model {name!r} cannot be trained: {what}") from error
+
+
+def predict(name: str, model: Any, rows: Any, n_classes: int) -> NDArray[np.float32]:
+    """(n, C) float32, what a model predicts; a user's model may give anything.
+
+    Raises:
+        ConfigError: it fails, or gives anything but finite numbers of that shape.
+    """
+    try:
+        proba = np.asarray(model.predict_proba(rows), dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the model {name!r} cannot predict: {error}") from error
+    if proba.shape != (rows.shape[0], n_classes) or not np.isfinite(proba).all():
+        wanted = f"finite numbers of shape ({rows.shape[0]}, {n_classes})"
+        raise ConfigError(f"the model {name!r} gave {proba.shape} instead of {wanted}")
+    return proba
 
 
 def stratified_bootstrap(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -144,7 +144,11 @@ class ModelSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = Field("logistic_regression", description="a module in alcli/models, or package.module:Class")
-    calibrate: Literal["none"] = Field("none", description="none; other ways are not in this version")
+    calibrate: Literal["none", "temperature"] = Field(
+        "none",
+        description="none; temperature = probabilities made less, or more, sure by one number, fitted to "
+        "predictions for training labels that were held out (Guo et al. 2017)",
+    )
 
     @property
     def spec(self) -> dict[str, Any]:

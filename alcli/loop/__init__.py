@@ -111,6 +111,7 @@ def check_names(project: Project) -> None:
         except ConfigError as error:
             raise ConfigError(error.message, where=project.source.where(key), hint=error.hint) from error
     _check_diversity(project)
+    _check_calibration(project)
 
 
 def _check_diversity(project: Project) -> None:
@@ -130,6 +131,15 @@ def _check_diversity(project: Project) -> None:
         if found != kind:
             message = f"query.diversity needs a {kind} strategy in {key}; {name!r} is a {found} strategy"
             raise ConfigError(message, where=project.source.where(key), hint="see `alcli strategies`")
+
+
+def _check_calibration(project: Project) -> None:
+    """Of a team's own predictions nobody knows which labels they were learned from."""
+    model = project.config.model
+    if model.calibrate != "none" and not MODELS.load(model.name).learns:
+        message = f"{model.calibrate!r} needs a model that alcli trains, and {model.name!r} is none"
+        hint = "remove it; calibrate your predictions before you write them into the pool"
+        raise ConfigError(message, where=project.source.where("model.calibrate"), hint=hint)
 
 
 def _check_survey(strategy: Any, where: str) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alcli.config import Config
-from alcli.engine import FeatureSpace, Views, fit_model, stratified_bootstrap
+from alcli.engine import FeatureSpace, Views, fit_model, predict, stratified_bootstrap
 from alcli.loop import strategies_of
 from alcli.project.pool import RowSource
 from alcli.project.sample import lowest
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES
+from alcli.temperature import Tempered, fit_temperature
 
 SAMPLE = 20_000
-_STEP = 1
+FEWEST_HELD_OUT = 20
+"""Labels that calibration takes at least, of two classes with two or more."""
+_STEP, _FOLDS = 1, 5
 
 Member = tuple[Mapping[str, Any], Any]
 """A committee member's spec and its fitted model."""
@@ -55,13 +59,91 @@ def learn(
 ) -> tuple[Any, list[Member]]:
     """The model fitted to labeled rows, and the committee where its votes are wanted.
 
+    Calibrated, both are `Tempered`, unless there is too little to calibrate on.
+
     Raises:
         ConfigError: a model cannot learn from such features.
     """
     rng = training_rng(config, round_)
     model = MODELS.build(config.model.spec)
     fit_model(config.model.name, model, rows.read_by(model), y, n_classes, rng)
-    return model, _committee(config, rows, y, n_classes, rng) if votes else []
+    members = _committee(config, rows, y, n_classes, rng) if votes else []
+    if config.model.calibrate == "none":
+        return model, members
+
+    def degree(spec: Mapping[str, Any]) -> float | None:
+        held_out = out_of_fold(config, round_, rows, y, n_classes, spec)
+        return fit_temperature(held_out.proba, y[held_out.positions]) if held_out else None
+
+    own = degree(config.model.spec)
+    # bootstraps of the model are as sure of themselves as it is; other models are not
+    theirs = [degree(spec) if config.committee.members else own for spec, _ in members]
+    return _at(own, model), [
+        (spec, _at(t, member)) for t, (spec, member) in zip(theirs, members, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions for labeled rows, each by a model that has not learned from it.
+
+    Attributes:
+        positions: (m,) the rows, among all labeled ones.
+        proba: (m, C) float32.
+    """
+
+    positions: NDArray[np.int64]
+    proba: NDArray[np.float32]
+
+
+def out_of_fold(
+    config: Config,
+    round_: int,
+    rows: Views,
+    y: NDArray[np.int64],
+    n_classes: int,
+    spec: Mapping[str, Any] | None = None,
+) -> HeldOut | None:
+    """What the configured model, or that of `spec`, predicts for labeled rows that it has not learned from.
+
+    By stratified cross-validation in five parts. The only row of a class is not held out: none could know it.
+
+    Returns:
+        None where the model does not learn, or where fewer than 20 rows of two classes could be held out.
+    """
+    spec = spec or config.model.spec
+    rng = training_rng(config, round_, 2)
+    folds = _folds(y, rng)
+    held = np.flatnonzero(folds >= 0)
+    learns = MODELS.load(spec["name"]).learns
+    if not learns or len(held) < FEWEST_HELD_OUT or len(np.unique(y[held])) < 2:
+        return None
+    proba = np.zeros((len(y), n_classes), dtype=np.float32)
+    for fold in range(_FOLDS):
+        model = MODELS.build(spec)
+        read, left_in = rows.read_by(model), np.flatnonzero(folds != fold)
+        fit_model(spec["name"], model, read[left_in], y[left_in], n_classes, rng)
+        out = np.flatnonzero(folds == fold)
+        proba[out] = predict(spec["name"], model, read[out], n_classes)
+    return HeldOut(held, proba[held])
+
+
+def _folds(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n,) numbers from 0 of the fold that holds each row out; -1 for the only row of a class.
+
+    The rows of a class are shuffled and dealt out one by one, each class going on where the one before it
+    ended: folds are of equal size, and what is left in always knows every class.
+    """
+    counts = np.bincount(y)
+    dealt = [rng.permutation(np.flatnonzero(y == label)) for label in np.flatnonzero(counts > 1)]
+    order = np.concatenate([np.empty(0, dtype=np.int64), *dealt])
+    folds = np.full(len(y), -1, dtype=np.int64)
+    folds[order] = np.arange(len(order)) % _FOLDS
+    return folds
+
+
+def _at(temperature: float | None, model: Any) -> Any:
+    return model if temperature is None else Tempered(model, temperature)
 
 
 def _committee(

@@ -15,9 +15,16 @@ from numpy.typing import NDArray
 
 from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
-from alcli.estimate import Estimate
+from alcli.estimate import Estimate, rounded
 from alcli.loop import Result, judge, plural
-from alcli.loop._learning import classes_of, fit_space, learn, needs_votes, training_rng
+from alcli.loop._learning import (
+    FEWEST_HELD_OUT,
+    classes_of,
+    fit_space,
+    learn,
+    needs_votes,
+    training_rng,
+)
 from alcli.loop._predictions import check_predicted, stale_predictions
 from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
@@ -116,7 +123,7 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         changed=False,
         counts=step.counts,
         summary=["Up to date: labels and model settings are those that this model was trained on."],
-        more={"metrics": report["metrics"], "stop": report["stop"]},
+        more={name: report.get(name) for name in ("metrics", "temperature", "stop")},
     )
 
 
@@ -148,6 +155,7 @@ class _Training:
         project, round_ = self.project, self.round
         data, validation = self._load()
         trained, arrays = self._fit(data)
+        calibration = self._say_calibration(trained)
         metrics, change = self._measure(trained, validation)
         counts = {
             "labeled": len(data.rows),
@@ -157,7 +165,7 @@ class _Training:
         with project.change() as staged:
             folder = staged.folder(f"{round_.folder}/model")
             write_model(folder, arrays)
-            report = self._report(metrics, change, counts)
+            report = self._report(metrics, change, counts, trained.temperature)
             staged.write(
                 f"{round_.folder}/metrics.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
             )
@@ -182,8 +190,11 @@ class _Training:
             counts=counts,
             files=[f"{round_.folder}/{name}" for name in ("model/", "metrics.json", "round.json")],
             warnings=self.warnings,
-            summary=[f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}."],
-            more={"metrics": report["metrics"], "change": report["change"], "stop": report["stop"]},
+            summary=[
+                f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}.",
+                *calibration,
+            ],
+            more={name: report[name] for name in ("metrics", "change", "temperature", "stop")},
         )
 
     def _load(self) -> tuple[_Data, _Data]:
@@ -275,6 +286,20 @@ class _Training:
         trained = Trained(space, model, [member for _, member in members], self.classes, config.model.name)
         return trained, stored
 
+    def _say_calibration(self, trained: Trained) -> list[str]:
+        """The temperature in a line; a warning where there is none though the config asks for it."""
+        if self.project.config.model.calibrate == "none":
+            return []
+        degree = trained.temperature
+        if degree is None:
+            self.warnings.append(
+                f"the model is not calibrated: that takes {FEWEST_HELD_OUT} labels or more, "
+                "of two classes at least that have two or more each"
+            )
+            return []
+        effect = "less" if degree > 1 else "more"
+        return [f"Calibrated by temperature {degree:.2f}: {effect} sure than the model alone."]
+
     def _space(self) -> FeatureSpace:
         """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
         for round_ in reversed(self.project.rounds):
@@ -315,7 +340,11 @@ class _Training:
         return paired_change(aligned, proba, validation.y, rng)
 
     def _report(
-        self, metrics: Metrics | None, change: Estimate | None, counts: Mapping[str, int]
+        self,
+        metrics: Metrics | None,
+        change: Estimate | None,
+        counts: Mapping[str, int],
+        temperature: float | None,
     ) -> dict[str, Any]:
         history = read_history(self.project, before=self.round.number)
         headline = metrics.headline() if metrics else {}
@@ -331,6 +360,7 @@ class _Training:
             "n_labels": counts["labeled"],
             "metrics": metrics.to_json() if metrics else None,
             "change": {"accuracy": change.to_json()} if change else None,
+            "temperature": None if temperature is None else rounded(temperature),
             "stop": verdict,
             "history": [*history, now],
         }

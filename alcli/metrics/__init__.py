@@ -15,6 +15,16 @@ from alcli.metrics.quality import (
     evaluate,
     figures,
     paired_change,
+    paired_losses,
 )
 
-__all__ = ["HIGHER_IS_BETTER", "NAMES", "ClassMetrics", "Metrics", "evaluate", "figures", "paired_change"]
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "NAMES",
+    "ClassMetrics",
+    "Metrics",
+    "evaluate",
+    "figures",
+    "paired_change",
+    "paired_losses",
+]

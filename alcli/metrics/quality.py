@@ -202,6 +202,26 @@ def paired_change(
     return interval((gained - lost) / n, (draws[:, 0] - draws[:, 1]) / n)
 
 
+def paired_losses(
+    proba_before: NDArray[np.float32],
+    proba_after: NDArray[np.float32],
+    y: Ints,
+    rng: np.random.Generator,
+    n_bootstrap: int = 1000,
+) -> dict[str, Estimate]:
+    """The change in log loss and Brier score, after minus before, on the same n rows, by a paired bootstrap.
+
+    Raises:
+        ValueError: as `evaluate`, for either.
+    """
+    for proba in (proba_before, proba_after):
+        check(proba, y, proba.shape[-1], n_bootstrap)
+    change = _losses(proba_after, y) - _losses(proba_before, y)
+    drawn = [np.einsum("bn,nm->bm", weights, change) for weights in resamples(len(y), n_bootstrap, rng)]
+    means, draws = change.mean(axis=0), np.concatenate(drawn) / len(y)
+    return {name: interval(means[k], draws[:, k]) for k, name in enumerate(("log_loss", "brier"))}
+
+
 @dataclass(frozen=True)
 class _Rows:
     """The rows as the statistics need them, sorted by cell (true class, predicted class).
@@ -230,11 +250,7 @@ def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
     n, n_classes = proba.shape
     predicted = proba.argmax(axis=1).astype(np.int64)
     confidence = proba.max(axis=1).astype(np.float64)
-    p_true = proba[np.arange(n), y].astype(np.float64)
-    squares = np.einsum("ij,ij->i", proba, proba, dtype=np.float64)
-    losses = np.column_stack(
-        [-np.log(np.clip(p_true, _TINY, 1 - _TINY)), np.maximum(squares - 2 * p_true + 1, 0.0)]
-    )
+    losses = _losses(proba, y)
     order = np.argsort(y * n_classes + predicted, kind="stable")
     cells, cell_starts = np.unique((y * n_classes + predicted)[order], return_index=True)
     bins = equal_mass(confidence[order])
@@ -269,6 +285,15 @@ def _statistics(rows: _Rows, weights: Ints) -> dict[str, Floats]:
         "recall": _ratio(hits, true),
         "f1": f1,
     }
+
+
+def _losses(proba: NDArray[np.float32], y: Ints) -> Floats:
+    """(n, 2) log loss and Brier score of each row."""
+    p_true = proba[np.arange(len(y)), y].astype(np.float64)
+    squares = np.einsum("ij,ij->i", proba, proba, dtype=np.float64)
+    return np.column_stack(
+        [-np.log(np.clip(p_true, _TINY, 1 - _TINY)), np.maximum(squares - 2 * p_true + 1, 0.0)]
+    )
 
 
 def _counts(rows: _Rows, cells: Ints) -> tuple[Ints, Ints, Ints]:

@@ -12,7 +12,7 @@ import alcli
 
 ROOT = Path(alcli.__file__).parent
 MEMBERS = {"strategies", "models", "features", "stopping", "formats"}
-_LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate"}
+_LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate", "temperature"}
 _ALL = {*_LOOP, "loop", *MEMBERS, "simulate", "report", "status", "curves", "drawing", "cli"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "features": {"errors"},
     "stopping": {"errors"},
     "estimate": {"errors"},
+    "temperature": {"errors"},
     "metrics": {"errors", "estimate"},
     "curves": {"errors", "estimate"},
     "drawing": {"errors"},
@@ -28,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"errors"},
     "registry": {"errors"},
     "tables": {"errors"},
-    "engine": {"errors"},
+    "engine": {"errors", "temperature"},
     "project": {"config", "tables", "errors"},
     "loop": {*_LOOP, *MEMBERS},
     "simulate": {*_LOOP, "loop", "curves", "drawing"},
