@@ -117,8 +117,9 @@ def simulate(
 ) -> dict[str, Any]:
     """The JSON document of one simulation."""
     path = data.copied(scenario.copies, scratch)
-    n = pq.read_metadata(path).num_rows
-    n_pool = n - min(2000, n // 4)
+    n_distinct = pq.read_metadata(path).num_rows // scenario.copies
+    n_test = min(2000, n_distinct // 4)  # no two of one group: the others of its group are held out
+    n_pool = (n_distinct - n_test) * scenario.copies
     seed = max(10, min(scenario.seed, n_pool // 8))
     batch = max(2, min(scenario.batch, (n_pool // 2 - seed) // scenario.rounds))
     folder = scratch / f"project-{data.name}"
@@ -128,7 +129,8 @@ def simulate(
         config["split"] = {"group_by": "original"}
     (folder / "alcli.yaml").write_text(json.dumps({**config, "query": {"batch_size": batch}}))
     command = [ALCLI, "simulate", "-C", folder, "--labels", path, "--strategies", ",".join(strategies)]
-    command += ["--repeats", repeats, "--rounds", scenario.rounds, "--json", "--out", folder / "out"]
+    command += ["--repeats", repeats, "--rounds", scenario.rounds, "--test", n_test]
+    command += ["--json", "--out", folder / "out"]
     done = subprocess.run(
         [str(word) for word in (*command, *scenario.options, *more)],
         capture_output=True,
