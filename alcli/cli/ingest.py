@@ -6,11 +6,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 from alcli.cli.common import Common, command
 
 if TYPE_CHECKING:
     from alcli.loop import Result
+
+
+Files = Annotated[list[Path] | None, Argument(metavar="FILE", help="Label files.")]
+Format = Annotated[str | None, Option("--format", help="Their format, where the ending does not tell.")]
+IdColumn = Annotated[str | None, Option(help="The id column, instead of labels.id.")]
+LabelColumn = Annotated[str | None, Option(help="The label column, instead of labels.label.")]
+Columns = Annotated[
+    list[str] | None,
+    Option(metavar="NAME=COLUMN", help="Read annotator, labeled_at, ... from a column. Repeatable."),
+]
+Guideline = Annotated[str | None, Option(help="The rubric's version, for these answers.")]
+Unrequested = Annotated[Literal["refuse", "accept"], Option(help="Answers to rows that were never asked.")]
+RequestedOnly = Annotated[
+    bool, Option("--requested-only", help="Ignore answers to rows that were never asked.")
+]
+NewClass = Annotated[bool, Option("--new-class", help="Add labels that are no class yet.")]
+SkipInvalid = Annotated[
+    bool, Option("--skip-invalid", help="Take the good rows; list the others in rejected.csv.")
+]
+Rejected = Annotated[Path | None, Option(help="Where to list rows not taken.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show what would change.")]
+Rebuild = Annotated[
+    bool, Option("--rebuild", help="Resolve all answers again, after a change of labels.resolve.")
+]
+Retract = Annotated[
+    str | None, Option(metavar="SOURCE", help="Take back all answers of a file ever ingested.")
+]
+RetractAnnotator = Annotated[
+    str | None, Option(metavar="NAME", help="Take back all answers of an annotator.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,47 +56,21 @@ def register(app: typer.Typer) -> None:
     )
     def ingest(
         common: Common,
-        files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Label files.")] = None,
-        format_: Annotated[
-            str | None, typer.Option("--format", help="Their format, where the ending does not tell.")
-        ] = None,
-        id_column: Annotated[str | None, typer.Option(help="The id column, instead of labels.id.")] = None,
-        label_column: Annotated[
-            str | None, typer.Option(help="The label column, instead of labels.label.")
-        ] = None,
-        column: Annotated[
-            list[str] | None,
-            typer.Option(
-                metavar="NAME=COLUMN", help="Read annotator, labeled_at, ... from a column. Repeatable."
-            ),
-        ] = None,
-        guideline: Annotated[
-            str | None, typer.Option(help="The rubric's version, for these answers.")
-        ] = None,
-        unrequested: Annotated[
-            Literal["refuse", "accept"], typer.Option(help="Answers to rows that were never asked.")
-        ] = "refuse",
-        requested_only: Annotated[
-            bool, typer.Option("--requested-only", help="Ignore answers to rows that were never asked.")
-        ] = False,
-        new_class: Annotated[
-            bool, typer.Option("--new-class", help="Add labels that are no class yet.")
-        ] = False,
-        skip_invalid: Annotated[
-            bool, typer.Option("--skip-invalid", help="Take the good rows; list the others in rejected.csv.")
-        ] = False,
-        rejected: Annotated[Path | None, typer.Option(help="Where to list rows not taken.")] = None,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
-        rebuild: Annotated[
-            bool,
-            typer.Option("--rebuild", help="Resolve all answers again, after a change of labels.resolve."),
-        ] = False,
-        retract: Annotated[
-            str | None, typer.Option(metavar="SOURCE", help="Take back all answers of a file ever ingested.")
-        ] = None,
-        retract_annotator: Annotated[
-            str | None, typer.Option(metavar="NAME", help="Take back all answers of an annotator.")
-        ] = None,
+        files: Files = None,
+        format_: Format = None,
+        id_column: IdColumn = None,
+        label_column: LabelColumn = None,
+        column: Columns = None,
+        guideline: Guideline = None,
+        unrequested: Unrequested = "refuse",
+        requested_only: RequestedOnly = False,
+        new_class: NewClass = False,
+        skip_invalid: SkipInvalid = False,
+        rejected: Rejected = None,
+        dry_run: DryRun = False,
+        rebuild: Rebuild = False,
+        retract: Retract = None,
+        retract_annotator: RetractAnnotator = None,
     ) -> Result:
         """Take people's answers in; none is lost or doubled."""
         from alcli.loop import ingest as step

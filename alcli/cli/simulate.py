@@ -6,12 +6,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from alcli.cli.common import Common, aligned, command, print_lines, progress_bar
 from alcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from alcli.loop import Result
+
+Labels = Annotated[Path | None, Option(metavar="FILE", help="The true labels.")]
+FromProject = Annotated[bool, Option("--from-project", help="Replay over the project's own labels so far.")]
+Strategies = Annotated[
+    str, Option(metavar="LIST", help="Strategies, by commas.  [default: the configured one]")
+]
+BatchSizes = Annotated[str, Option(metavar="LIST", help="Batch sizes, by commas.")]
+Models = Annotated[str, Option(metavar="LIST", help="Models, by commas.")]
+SeedStrategies = Annotated[str, Option(metavar="LIST", help="Seed strategies, by commas.")]
+Repeats = Annotated[int, Option(min=1, help="Replays of each, from other splits.")]
+Rounds = Annotated[int | None, Option(min=0, help="Queries a replay.  [default: 15]", show_default=False)]
+Budget = Annotated[int | None, Option(min=1, help="Training labels a replay, instead of rounds.")]
+Splits = Annotated[
+    Path | None,
+    Option(metavar="FILE", help="Where each repeat starts: repeat, id, split (validation, seed)."),
+]
+Test = Annotated[
+    float | None, Option(min=0, help="Rows (or a share) to measure on.  [default: 0.25, 2,000 at most]")
+]
+Metric = Annotated[str, Option(help="accuracy, macro_f1, log_loss, brier or ece.")]
+Noise = Annotated[float, Option(min=0, max=1, help="Share of wrong answers.")]
+NoiseBy = Annotated[str, Option(help="uniform, or confusion: classes that are easily mistaken.")]
+SkipRate = Annotated[float, Option(min=0, max=1, help="Share of answers skipped.")]
+Annotators = Annotated[int, Option(min=1, help="Annotators a row.")]
+Cost = Annotated[
+    list[str] | None,
+    Option(metavar="NAME", help="A column of FILE with each answer's cost, or NAME=NUMBER. Repeatable."),
+]
+Jobs = Annotated[int | None, Option(min=1, help="Processes.  [default: all cores]", show_default=False)]
+Out = Annotated[Path | None, Option(metavar="DIR", help="Where to write.  [default: simulation]")]
 
 _SHOWN = 4
 """Curves in a plot at most: random sampling and the best ones."""
@@ -31,54 +62,25 @@ def register(app: typer.Typer) -> None:
     )
     def simulate(
         common: Common,
-        labels: Annotated[Path | None, typer.Option(metavar="FILE", help="The true labels.")] = None,
-        from_project: Annotated[
-            bool, typer.Option("--from-project", help="Replay over the project's own labels so far.")
-        ] = False,
-        strategies: Annotated[
-            str, typer.Option(metavar="LIST", help="Strategies, by commas.  [default: the configured one]")
-        ] = "",
-        batch_sizes: Annotated[str, typer.Option(metavar="LIST", help="Batch sizes, by commas.")] = "",
-        models: Annotated[str, typer.Option(metavar="LIST", help="Models, by commas.")] = "",
-        seed_strategies: Annotated[
-            str, typer.Option(metavar="LIST", help="Seed strategies, by commas.")
-        ] = "",
-        repeats: Annotated[int, typer.Option(min=1, help="Replays of each, from other splits.")] = 30,
-        rounds: Annotated[
-            int | None, typer.Option(min=0, help="Queries a replay.  [default: 15]", show_default=False)
-        ] = None,
-        budget: Annotated[
-            int | None, typer.Option(min=1, help="Training labels a replay, instead of rounds.")
-        ] = None,
-        splits: Annotated[
-            Path | None,
-            typer.Option(
-                metavar="FILE", help="Where each repeat starts: repeat, id, split (validation, seed)."
-            ),
-        ] = None,
-        test: Annotated[
-            float | None,
-            typer.Option(min=0, help="Rows (or a share) to measure on.  [default: 0.25, 2,000 at most]"),
-        ] = None,
-        metric: Annotated[str, typer.Option(help="accuracy, macro_f1, log_loss, brier or ece.")] = "accuracy",
-        noise: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers.")] = 0.0,
-        noise_by: Annotated[
-            str, typer.Option(help="uniform, or confusion: classes that are easily mistaken.")
-        ] = "uniform",
-        skip_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of answers skipped.")] = 0.0,
-        annotators: Annotated[int, typer.Option(min=1, help="Annotators a row.")] = 1,
-        cost: Annotated[
-            list[str] | None,
-            typer.Option(
-                metavar="NAME", help="A column of FILE with each answer's cost, or NAME=NUMBER. Repeatable."
-            ),
-        ] = None,
-        jobs: Annotated[
-            int | None, typer.Option(min=1, help="Processes.  [default: all cores]", show_default=False)
-        ] = None,
-        out: Annotated[
-            Path | None, typer.Option(metavar="DIR", help="Where to write.  [default: simulation]")
-        ] = None,
+        labels: Labels = None,
+        from_project: FromProject = False,
+        strategies: Strategies = "",
+        batch_sizes: BatchSizes = "",
+        models: Models = "",
+        seed_strategies: SeedStrategies = "",
+        repeats: Repeats = 30,
+        rounds: Rounds = None,
+        budget: Budget = None,
+        splits: Splits = None,
+        test: Test = None,
+        metric: Metric = "accuracy",
+        noise: Noise = 0.0,
+        noise_by: NoiseBy = "uniform",
+        skip_rate: SkipRate = 0.0,
+        annotators: Annotators = 1,
+        cost: Cost = None,
+        jobs: Jobs = None,
+        out: Out = None,
     ) -> Result:
         """Replay the loop on known labels, against random sampling."""
         import os
