@@ -131,8 +131,8 @@ STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion"
 FORMATS: Registry[Any] = Registry("formats", "Format", "file format")
 
 
-def reader_of(path: Path, name: str | None = None) -> Any:
-    """The format of a label file, by its name or its ending.
+def reader_of(path: Path, name: str | None = None, *, advice: str = "save it as one of these") -> Any:
+    """The format of a label file, by its name or its ending; `advice` is what to do about an unknown one.
 
     Raises:
         FileError: an ending that no format has.
@@ -147,6 +147,6 @@ def reader_of(path: Path, name: str | None = None) -> Any:
         raise FileError(
             f"the ending {path.suffix!r} is of no known format",
             where=str(path),
-            hint=f"known endings are {', '.join(sorted(endings))}; --format NAME forces one",
+            hint=f"known endings are {', '.join(sorted(endings))}; {advice}",
         )
     return FORMATS.build(found)

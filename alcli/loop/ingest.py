@@ -69,7 +69,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     asked, splits = read_asked(project), Splits.read(project)
     intake = _intake(project, options.rules, ledger, asked, splits, started)
     for path in files:
-        intake.take(path, reader_of(path, options.format))
+        intake.take(path, reader_of(path, options.format, advice="--format NAME forces one"))
     if options.retract_source or options.retract_annotator:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alcli.config import LabelsSection
 from alcli.errors import DataError, suggest
+from alcli.project.advice import INGEST, Advice
 from alcli.project.times import parse_times
 
 LABELED, SKIPPED, UNSURE = "labeled", "skipped", "unsure"
@@ -70,6 +71,7 @@ def read_answers(
     columns: Mapping[str, str] | None = None,
     classes: Collection[str] | None = None,
     shown: Collection[str] = (),
+    advice: Advice = INGEST,
 ) -> Answers:
     """The answers of one label file.
 
@@ -80,11 +82,14 @@ def read_answers(
         columns: ledger column -> the file's column, where neither `labels` nor a usual spelling names it.
         classes: the known classes, to which `1.0` may belong as it stands.
         shown: the pool's own columns; one called `date` or `user` came along and is no part of an answer.
+        advice: what to do about a column that is not there.
 
     Raises:
         DataError: a column that is named is not there.
     """
-    found = _find_columns(cells.table, labels, dict(columns or {}), frozenset(shown), source)
+    wanted = {"id": labels.id, "label": labels.label, **(columns or {})}
+    _check_columns(cells.table, wanted, source, advice)
+    found = _find_columns(cells.table, wanted, shown)
     texts = {name: _trimmed(cells.table[column]) for name, column in found.items() if name != "id"}
     label = _without_float_zeros(texts["label"], keep=classes or (), aside=(*labels.skip, *labels.unsure))
     status = _status(label, texts.get("status"), labels)
@@ -111,25 +116,24 @@ def read_answers(
     return Answers(table, n - table.num_rows, (left_out,) if n_no_number else ())
 
 
-def _find_columns(
-    table: pa.Table, labels: LabelsSection, columns: dict[str, str], shown: frozenset[str], source: str
-) -> dict[str, str]:
-    """Ledger column -> the file's column, for those that the file has."""
-    wanted = {"id": labels.id, "label": labels.label, **columns}
+def _check_columns(table: pa.Table, wanted: Mapping[str, str], source: str, advice: Advice) -> None:
     for name, column in wanted.items():
         if column not in table.column_names:
-            near = suggest(column, table.column_names)
-            key = f" or labels.{name} in alcli.yaml" if name in {"id", "label"} else ""
-            raise DataError(
-                f"there is no column {column!r}", where=source, hint=f"{near} --{name}-column{key} names it"
-            )
+            how = advice.column if name in {"id", "label"} else "--column {name}=COLUMN names it"
+            hint = f"{suggest(column, table.column_names)} {how.format(name=name)}"
+            raise DataError(f"there is no column {column!r}", where=source, hint=hint)
+
+
+def _find_columns(table: pa.Table, wanted: Mapping[str, str], shown: Collection[str]) -> dict[str, str]:
+    """Ledger column -> the file's column: the wanted ones, and others under their usual names."""
     taken = {*shown, *wanted.values()}
     free = {column.casefold(): column for column in table.column_names if column not in taken}
+    found = dict(wanted)
     for name, spellings in SPELLINGS.items():
         present = next((free[spelling] for spelling in spellings if spelling in free), None)
         if present is not None:
-            wanted.setdefault(name, present)
-    return wanted
+            found.setdefault(name, present)
+    return found
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from alcli.errors import DataError, suggest
 from alcli.project import File, Project
+from alcli.project.advice import BROUGHT
 from alcli.project.intake import Intake, Rules
 from alcli.project.ledger import LEDGER_SCHEMA, read_ledger
 from alcli.project.pool import Mask, Pool, Rows, group_hashes, isin_sorted
@@ -92,7 +93,7 @@ def read_brought(
     """
     intake = Intake(
         project,
-        Rules(unrequested="accept"),
+        Rules(unrequested="accept", advice=BROUGHT),
         read_ledger(project.root / "no ledger yet"),
         asked={},
         sealed={},

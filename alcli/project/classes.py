@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from alcli.errors import DataError, nearest
+from alcli.project.advice import Advice
 
 _FEW = 20
 _RARE, _TIMES_AS_COMMON, _NEARLY = 2, 5, 0.8
@@ -16,12 +17,13 @@ def fold(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
-def check_first_labels(counts: Mapping[str, int], source: str) -> None:
+def check_first_labels(counts: Mapping[str, int], source: str, advice: Advice) -> None:
     """Refuse a column in which every label is another one.
 
     Args:
         counts: label -> how many rows have it.
         source: the file's name, for messages.
+        advice: what to do.
 
     Raises:
         DataError: so many different labels that the column holds texts or numbers, not classes.
@@ -31,7 +33,7 @@ def check_first_labels(counts: Mapping[str, int], source: str) -> None:
         raise DataError(
             f"{len(counts)} different labels in {n_rows} answers: this is no column of classes",
             where=source,
-            hint="--label-column, or labels.label in alcli.yaml, names the right one",
+            hint=advice.column.format(name="label"),
         )
 
 

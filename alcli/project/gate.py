@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.errors import nearest
+from alcli.project.advice import INGEST, Advice
 from alcli.project.answers import LABELED
 from alcli.project.classes import check_first_labels, fold, look_alikes
 from alcli.project.grouping import Codes, coded, group, ticks
@@ -37,6 +38,7 @@ class Gate:
         unrequested: what happens to answers to rows of the pool that were never asked.
         round: where such answers are filed if they are accepted.
         retired: (id, label) of answers that were given and corrected since; sent again, they are known.
+        advice: what to do about what is wrong.
     """
 
     asked: Mapping[str, int]
@@ -47,6 +49,7 @@ class Gate:
     unrequested: Literal["refuse", "accept", "ignore"] = "refuse"
     round: int = 0
     retired: Collection[tuple[str, str]] = ()
+    advice: Advice = INGEST
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def check(answers: pa.Table, gate: Gate, *, source: str, unit: str = "row") -> C
     warnings = ids.warnings(source, good)
     new_classes = tuple(sorted(_used(answers, good) - set(gate.classes or ())))
     if gate.classes is None:
-        check_first_labels(counts, source)
+        check_first_labels(counts, source, gate.advice)
     if new_classes:
         warnings += look_alikes(new_classes, gate.classes or (), counts, source)
     return Checked(
@@ -259,17 +262,16 @@ def _check_labels(answers: pa.Table, gate: Gate, problems: _Problems) -> dict[st
             for row in np.flatnonzero(by_row >= 0).tolist():
                 if (ids[row].as_py(), labels[codes[row]]) in gate.retired:
                     by_row[row] = -1
-        problems.add(by_row, _explain_labels(misfits, gate.classes))
+        problems.add(by_row, _explain_labels(misfits, gate.classes, gate.advice.new_class))
     counted = codes[problems.good & (codes >= 0)]
     counts = np.bincount(counted, minlength=len(labels))
     return {label: int(count) for label, count in zip(labels, counts, strict=True) if count}
 
 
-def _explain_labels(labels: Sequence[str], classes: Sequence[str]) -> list[Problem]:
+def _explain_labels(labels: Sequence[str], classes: Sequence[str], add: str) -> list[Problem]:
     """Each wrong label with the nearest right one; of a wrong column's millions the first ones only."""
     folded = {fold(name): name for name in classes}
     shown = ", ".join(classes[:_LISTED_CLASSES]) + (", ..." if len(classes) > _LISTED_CLASSES else "")
-    add = "--new-class adds a class"
     problems = []
     for number, label in enumerate(labels):
         near = folded.get(fold(label)) or (nearest(label, classes) if number < _EXPLAINED else None)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from alcli.errors import DataError, IntegrityError
 from alcli.project import LABELS, LEDGER, File, Project, Step, Transaction
+from alcli.project.advice import INGEST, Advice
 from alcli.project.answers import read_answers
 from alcli.project.gate import Checked, Gate, check, rejected_columns
 from alcli.project.ledger import (
@@ -64,6 +65,7 @@ class Rules:
         skip_invalid: take the good rows and report the others, instead of all or nothing.
         columns: ledger column -> the files' column, where it has another name.
         guideline: the rubric's version, for rows that name none.
+        advice: what the command can do about a file that cannot be taken.
     """
 
     unrequested: Literal["refuse", "accept", "ignore"] = "refuse"
@@ -71,6 +73,7 @@ class Rules:
     skip_invalid: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     guideline: str | None = None
+    advice: Advice = INGEST
 
 
 @dataclass
@@ -118,6 +121,7 @@ class Intake:
             columns=self.rules.columns,
             classes=self.classes,
             shown=self.shown,
+            advice=self.rules.advice,
         )
         table = answers.table
         if self.rules.guideline is not None:
@@ -132,6 +136,7 @@ class Intake:
             self.rules.unrequested,
             self.round,
             self.retired,
+            self.rules.advice,
         )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
@@ -164,7 +169,7 @@ class Intake:
             hints += [f"also {unit} {row['row']}: {row['reason']}" for row in others]
             if rejected.num_rows > _SHOWN_PROBLEMS:
                 hints.append(f"{rejected.num_rows:,} rows in all")
-            hints.append("--skip-invalid takes the good rows and lists the others in rejected.csv")
+            hints.append(self.rules.advice.rows)
             raise DataError(
                 first["reason"], where=f"{path.name}, {unit} {first['row']}", hint="; ".join(hints)
             )

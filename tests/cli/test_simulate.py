@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -262,6 +263,47 @@ def test_a_seed_row_of_a_test_rows_group_is_refused(pets):
     pets.refused(
         "simulate", "--labels", pets.root / "truth.csv", "--repeats", 1, "--rounds", 1, "--splits", path,
         "--set", "split.group_by=owner", kind="data", says="'r041' has the owner of a validation row",
+    )  # fmt: skip
+
+
+BAD_LABELS = [
+    ("id,class\nr001,pets\n", (), "there is no column 'label'", "--set labels.label=NAME"),
+    ("row,label\nr001,pets\n", (), "there is no column 'id'", "--set labels.id=NAME"),
+    ("id,label\nr001,pets\nx1,food\n", (), "there is no such id in the pool", "correct the file"),
+    (
+        "id,label\nr001,pets\nr002,fod\n",
+        ("--set", "task.classes=[pets, food]"),
+        "'fod' is none of the classes",
+        "did you mean 'food'? task.classes in alcli.yaml lists the classes",
+    ),
+    (
+        "id,label\n" + "".join(f"r{n:03d},text {n}\n" for n in range(30)),
+        (),
+        "this is no column of classes",
+        "--set labels.label=NAME",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "settings", "says", "hint"), BAD_LABELS)
+def test_advice_about_a_label_file_names_no_option_that_there_is_not(pets, content, settings, says, hint):
+    path = pets.write("bad.csv", content)
+    for command in (("simulate", *QUICK), ("seed",)):
+        told = (*command, "--labels", path, *settings)
+        pets.refused(*told, kind="data", says=says, where="bad.csv", hint=hint)
+        advice = pets.alcli(*told, code=1).err
+        options = set(re.findall(r"--[a-z-]+", advice))
+        assert options <= set(re.findall(r"--[a-z-]+", pets.alcli(command[0], "--help").out))
+
+
+def test_advice_about_a_label_file_can_be_followed(pets):
+    lines = (pets.root / "truth.csv").read_text().replace("id,label", "row,class")
+    path = pets.write("named.csv", lines)
+    names = ("--set", "labels.id=row", "--set", "labels.label=class")
+    assert pets.doc("simulate", "--labels", path, *QUICK, *names)["n_repeats"] == 2
+    pets.refused(
+        "simulate", "--labels", pets.write("truth.tab", lines), *QUICK,
+        kind="file", says="is of no known format", where="truth.tab", hint="save it as one of these",
     )  # fmt: skip
 
 
