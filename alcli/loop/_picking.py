@@ -12,10 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alcli.engine import Batch, asked_choice
-from alcli.errors import ConfigError, suggest
 from alcli.loop._ground import Ground
 from alcli.loop._handed import Handing
-from alcli.loop._quotas import equal_seats, named_seats
+from alcli.loop._quotas import check_segments, equal_seats, named_seats
 from alcli.loop._shortlists import AT_RANDOM, Order, Shortlist, Shortlists
 from alcli.loop._work import check_work
 from alcli.project.scores import ScoreTables
@@ -77,6 +76,17 @@ class Picking:
         self.notes: list[str] = []
         self._copies = 0
 
+    def check_quotas(self) -> None:
+        """Every segment that the quotas name is there.
+
+        Raises:
+            ConfigError: the first that no row of the pool has.
+        """
+        for column, shares in (self.config.quotas or {}).items():
+            if not isinstance(shares, str):
+                there = self.shortlists.segment_names(shares)
+                check_segments(column, shares, there, "row of the pool", self.ground.where)
+
     def choose(self, size: int) -> list[Choice]:
         """`size` rows, fewer only where the distinct candidates run out."""
         n_explore = round(size * self.config.explore)
@@ -125,19 +135,12 @@ class Picking:
         """The rows that segments have a right to: shares of the whole batch, or of what is not drawn."""
         stage = replace(stage, reason="quota")
         if self.config.quotas:
-            column, shares = next(iter(self.config.quotas.items()))
+            (shares,) = self.config.quotas.values()
             if not isinstance(shares, str):
-                return self._by_share(column, named_seats(shares, size, size - n_explore), stage)
+                return self._by_share(named_seats(shares, size, size - n_explore), stage)
         return self._levelled(size - n_explore, stage)
 
-    def _by_share(self, column: str, seats: Mapping[str, int], stage: Stage) -> list[Choice]:
-        unknown, names = self.shortlists.unknown_segments(seats)
-        if unknown:
-            raise ConfigError(
-                f"no row of the pool has {unknown[0]!r} in {column!r}",
-                where=self.ground.where("query.quotas"),
-                hint=suggest(unknown[0], names),
-            )
+    def _by_share(self, seats: Mapping[str, int], stage: Stage) -> list[Choice]:
         found = self._fill(seats, stage)
         for name, choices in found.items():
             if len(choices) < seats[name]:

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
+
+from alcli.errors import ConfigError, suggest
+
+
+def check_segments(
+    column: str, wanted: Collection[str], there: Collection[str], rows: str, where: Callable[[str], str]
+) -> None:
+    """Every segment that a quota names has rows.
+
+    Raises:
+        ConfigError: the first that none of the `rows` has, with the nearest right one.
+    """
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise ConfigError(
+            f"no {rows} has {missing[0]!r} in {column!r}",
+            where=where("query.quotas"),
+            hint=suggest(missing[0], sorted(there)),
+        )
 
 
 def named_seats(shares: Mapping[str, float], size: int, most: int) -> dict[str, int]:

@@ -116,10 +116,9 @@ class Shortlists:
         """How many candidates each segment has; empty where nothing parts them."""
         return self._scores.sizes(self._segments) if self._segments is not None else Counter()
 
-    def unknown_segments(self, names: Collection[str]) -> tuple[list[str], list[str]]:
-        """Those of these names that no row of the pool has, and names that rows have."""
-        found = self._scores.names(self._segments, names) if self._segments is not None else set()
-        return sorted(set(names) - found), sorted(found - set(names))
+    def segment_names(self, wanted: Collection[str]) -> set[str]:
+        """The segments that there are: of many, at least those of the wanted ones."""
+        return self._scores.names(self._segments, wanted) if self._segments is not None else set()
 
     def close(self, content: Hashes) -> None:
         """Rows of these contents are no candidates from now on."""

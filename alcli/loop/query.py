@@ -96,7 +96,9 @@ def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
     pool = Pool(project)
     pool.check_columns()
     ground = Ground.of(project, round_, pool, read_trained(project, round_))
-    return Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
+    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
+    picking.check_quotas()
+    return picking
 
 
 def _against(project: Project) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from alcli.project import File, Project
 from alcli.project.advice import BROUGHT
 from alcli.project.intake import Intake, Rules
 from alcli.project.ledger import LEDGER_SCHEMA, read_ledger
-from alcli.project.pool import Mask, Pool, Rows, group_hashes, isin_sorted
+from alcli.project.pool import Mask, Rows, group_hashes, isin_sorted
 from alcli.tables.atomic import sha256_file
 from alcli.tables.hashing import Hashes
 
@@ -78,9 +78,20 @@ class Aside:
         return found if groups is None else found | isin_sorted(groups, self.groups)
 
 
+class Named(Protocol):
+    """The pool, as far as what is brought needs it."""
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """The pool's own columns, that may come along in a label file."""
+
+    def take(self, ids: Sequence[str]) -> Rows:
+        """The rows of some ids; those that the pool does not have are left out."""
+
+
 def read_brought(
     project: Project,
-    pool: Pool,
+    pool: Named,
     labels: Path | None,
     validation_ids: Path | None,
     reader_of: Callable[[Path], Any],
@@ -115,7 +126,7 @@ def read_brought(
     return Brought(answers, validation, files, tuple(intake.classes or ()), tuple(intake.warnings))
 
 
-def _read_ids(project: Project, pool: Pool, path: Path, reader_of: Callable[[Path], Any]) -> tuple[str, ...]:
+def _read_ids(project: Project, pool: Named, path: Path, reader_of: Callable[[Path], Any]) -> tuple[str, ...]:
     table = reader_of(path).read(path).table
     names: Sequence[str] = table.column_names
     name = next((n for n in (project.config.labels.id, project.config.id) if n in names), None)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from alcli.config import load_config
 from alcli.errors import ConfigError
 from alcli.loop import Progress, Result, find_beside, plural, silent
 from alcli.metrics import NAMES
@@ -24,6 +23,7 @@ from alcli.registry import split_spec
 from alcli.simulate._arms import BASELINE, Arm, Choices, arms_of
 from alcli.simulate._data import Data, expected_rows, read_splits
 from alcli.simulate._oracle import Faults
+from alcli.simulate._quotas import check_quotas, unfilled
 from alcli.simulate._replay import Given
 from alcli.simulate._results import (
     as_json,
@@ -37,7 +37,7 @@ from alcli.simulate._results import (
     tidy,
 )
 from alcli.simulate._work import Task, Work, run_all, with_confusion
-from alcli.tables.atomic import atomic_write, file_errors
+from alcli.tables.atomic import atomic_write, check_writable, file_errors
 
 __all__ = ["BASELINE", "Choices", "Faults", "Options", "simulate"]
 
@@ -90,7 +90,7 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
     """Replay, compare, and write results, splits, a summary and the learning curves' pictures.
 
     Finished replays are kept under `.alcli/simulate/`: a run that was cut off goes on, and further repeats
-    or strategies are added to those that there are.
+    or strategies are added to those that there are. Of those that a run did not use the newest 100 MB stay.
 
     Raises:
         ConfigError: an option or a config that cannot be.
@@ -98,6 +98,8 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
     """
     _check_options(options)
     find_beside(project.pool_base)
+    out = options.out or project.root / OUT
+    check_writable(out)
     arms = arms_of(options.choices, project.config)
     task, data, warnings = _prepared(project, options, arms)
     work = Work(task, project, data)
@@ -106,8 +108,11 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
     comparisons = compared(replays, arms, options.metric, project.config.random_state)
     default = split_spec(project.config.value("query.strategy"))[0]
     found = summary(comparisons, replays, options.metric, SPOKEN[options.metric], default)
-    starts = [(repeat, work.start(arms[0], repeat)) for repeat in range(options.repeats)]
-    counts = _counts(options, arms, data, task, starts[0][1])
+    starts = {repeat: work.starts(arms, repeat) for repeat in range(options.repeats)}
+    firsts = [next(iter(by_seed.values())) for by_seed in starts.values()]
+    counts = _counts(options, arms, data, task, firsts[0])
+    closed = [[*test, *seeds] for test, seeds in firsts]
+    warnings += unfilled(project.config, data.pool, closed, counts["budget"] - counts["seed"])
     curves = {name: mean_curve(repeats, options.metric) for name, repeats in replays.items()}
     picture = picture_of(curves, found, SPOKEN[options.metric], counts)
     files = {
@@ -117,7 +122,8 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
         "curves.png": picture.to_png(),
         "summary.json": as_json({**found, "counts": counts}).encode(),
     }
-    written = _written(options.out or project.root / OUT, files)
+    written = _written(out, files)
+    work.prune(arms, range(options.repeats))
     return Result(
         "simulate",
         round=None,
@@ -163,6 +169,7 @@ def _prepared(project: Project, options: Options, arms: Sequence[Arm]) -> tuple[
         budget=0,
     )
     data = with_confusion(project, task.read(project), options.faults)
+    check_quotas(project.config, project.source.where, data.pool)
     warnings = list(data.warnings)
     if options.splits is not None:
         given, said = _given(data, options.splits, options.repeats)
@@ -197,7 +204,7 @@ def _replayed(work: Work, arms: list[Arm], options: Options, progress: Progress)
     return by_name(done, arms)
 
 
-def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, Given], list[str]]:
+def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, dict[str, Given]], list[str]]:
     """Where the repeats start, by a file; and a warning where copies lie on both sides.
 
     Raises:
@@ -209,7 +216,7 @@ def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, Given], list
         hint = f"--repeats {missing[0]}" if missing[0] else "number them from 0"
         raise ConfigError(f"{path.name} has no repeat {missing[0]}", where="--splits", hint=hint)
     copies = 0
-    for start in given.values():
+    for start in (start for starts in given.values() for start in starts.values()):
         test, seeds = (data.pool.take(ids).content() for ids in (start.test, start.seed))
         copies += int(np.isin(seeds, test, kind="sort").sum())
     said = [f"{plural(copies, 'seed row is', 'seed rows are')} copies of validation rows"] if copies else []
@@ -222,8 +229,8 @@ def _sized(project: Project, task: Task, data: Data, options: Options, arms: Seq
     Raises:
         ConfigError: they do not fit the rows that there are.
     """
-    n, first = len(data.pool), task.given.get(0)
-    n_test = len(first.test) if first else len(data.test) or _test_rows(options, n)
+    n, given = len(data.pool), list(task.given.get(0, {}).values())
+    n_test = len(given[0].test) if given else len(data.test) or _test_rows(options, n)
     if n_test >= n:
         what = f"{n_test:,} test rows leave nothing to learn from: {n:,} rows are labeled"
         raise ConfigError(what, where="--test")
@@ -231,32 +238,24 @@ def _sized(project: Project, task: Task, data: Data, options: Options, arms: Seq
     sizes = ["split.reserve=0", f"split.validation={n_test}"]
     config = project.config
     n_seed = int(config.seed.size if config.seed.size >= 1 else max(1, round(config.seed.size * n_pool)))
-    if first and first.seed:
-        n_seed = len(first.seed)
+    if given and given[0].seed:
+        n_seed = max(len(start.seed) for start in given)
     elif options.labels is None:  # of what is labeled so far a part stands in for the pool
         n_seed = max(1, min(n_seed, n_pool // 4))
         sizes.append(f"seed.size={n_seed}")
-    task = replace(task, sizes=tuple(sizes))
-    budget = _budget(options, n_seed, max(_batch_size(task, arm) for arm in arms), n_pool)
+    budget = _budget(options, n_seed, max(arm.batch_size for arm in arms), n_pool)
     if budget < n_seed:
         raise ConfigError(
             f"a budget of {budget:,} labels is less than the seed set of {n_seed:,}",
             where="--budget" if options.budget else project.source.where("seed.size"),
             hint="raise it, or make seed.size smaller: --set seed.size=50",
         )
-    return replace(task, budget=budget)
+    return replace(task, sizes=tuple(sizes), budget=budget)
 
 
 def _test_rows(options: Options, n: int) -> int:
     wanted = options.test if options.test is not None else min(MOST_TEST_ROWS, max(1, n // 4))
     return max(1, round(wanted * n)) if wanted < 1 else int(wanted)
-
-
-def _batch_size(task: Task, arm: Arm) -> int:
-    if task.config is None:
-        raise ConfigError("a replay needs a config file", hint="write one with `alcli init`")
-    config, _ = load_config(task.config, (*task.settings, *task.sizes, *arm.settings))
-    return config.query.batch_size
 
 
 def _budget(options: Options, n_seed: int, batch_size: int, n_pool: int) -> int:

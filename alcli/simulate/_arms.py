@@ -41,11 +41,13 @@ class Arm:
         name: its strategy, and what else tells it from other arms.
         settings: as `--set` takes them.
         baseline: the name of the arm that it is compared with: random sampling with all else as here.
+        batch_size: rows a query.
     """
 
     name: str
     settings: tuple[str, ...]
     baseline: str
+    batch_size: int
 
 
 def arms_of(choices: Choices, config: Config) -> list[Arm]:
@@ -70,15 +72,16 @@ def arms_of(choices: Choices, config: Config) -> list[Arm]:
     keys, arms = list(_DIMENSIONS.values()), []
     for strategy, *combination in product(*(found or [None] for found in values)):
         told = [
-            f"{'seed' if key == 'seed.strategy' else key.rpartition('.')[2]} {_label(value)}"
+            f"{'seed' if key == 'seed.strategy' else key.rpartition('.')[2]} {label(value)}"
             for key, value, found in zip(keys[1:], combination, values[1:], strict=True)
             if len(found) > 1
         ]
         chosen = dict(zip(keys, (strategy, *combination), strict=True))
         settings = tuple(_setting(key, value) for key, value in chosen.items() if value is not None)
         plain = _PLAIN if _named(strategy) == BASELINE else ()
-        names = [", ".join([_label(name), *told]) for name in (strategy, BASELINE)]
-        arms.append(Arm(names[0], (*settings, *plain), names[1]))
+        names = [", ".join([label(name), *told]) for name in (strategy, BASELINE)]
+        size = chosen["query.batch_size"] or config.query.batch_size
+        arms.append(Arm(names[0], (*settings, *plain), names[1], size))
     return arms
 
 
@@ -128,8 +131,8 @@ def _named(spec: Any) -> str:
     return STRATEGIES.aliases.get(name, name)
 
 
-def _label(spec: Any) -> str:
-    """`core_set(metric=cosine)`."""
+def label(spec: Any) -> str:
+    """What a choice is called: `core_set(metric=cosine)`."""
     if isinstance(spec, int):
         return str(spec)
     name, parameters = split_spec(spec)

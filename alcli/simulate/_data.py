@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from alcli.project import LABELS, LEDGER, SPLITS, Project
 from alcli.project.brought import read_brought
 from alcli.project.intake import with_rows
 from alcli.project.ledger import read_ledger
-from alcli.project.pool import Pool
+from alcli.project.pool import Pool, Rows
 from alcli.project.resolve import resolve
 from alcli.project.selection import read_selection
 from alcli.project.splits import SEED, VALIDATION
@@ -65,14 +66,14 @@ def from_file(project: Project, path: Path, costs: Mapping[str, float | str]) ->
     """
     pool = Pool(project)
     pool.check_columns()
-    n_rows = sum(len(rows) for rows in pool.rows(unique=True))
-    brought = read_brought(project, pool, path, None, reader_of, datetime(2000, 1, 1, tzinfo=UTC))
+    named = _Named(project, pool)
+    brought = read_brought(project, named, path, None, reader_of, datetime(2000, 1, 1, tzinfo=UTC))
     ledger = with_rows(read_ledger(project.root / "none"), brought.answers)
     labels = resolve(ledger, project.config.labels.resolve).labels
-    held = _held(project, pool, labels)
+    held = named.held.only(labels["id"].combine_chunks())
     warnings = list(brought.warnings)
-    if len(held) < n_rows:
-        words = plural(n_rows - len(held), "row of the pool has", "rows of the pool have")
+    if len(held) < pool.n_seen:
+        words = plural(pool.n_seen - len(held), "row of the pool has", "rows of the pool have")
         warnings.append(f"{words} no label in {path.name}: left out")
     columns = {name: _column(project, path, column, held.ids) for name, column in costs.items()}
     digest = {"pool": pool.file.sha256, "labels": sha256_file(path)}
@@ -102,7 +103,7 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
     labels = pq.read_table(project.root / LABELS)
     if not labels.num_rows:
         raise StateError("no row has a label", where=LABELS, hint="ingest answers first")
-    held = _held(project, pool, labels)
+    held = _held(project, pool, labels["id"].combine_chunks())
     truth = _truth(held, labels, {name: np.full(len(held), float(value)) for name, value in costs.items()})
     splits = dict(zip(labels["id"].to_pylist(), labels["split"].to_pylist(), strict=True))
     test = tuple(id_ for id_ in held.ids.to_pylist() if splits[id_] == VALIDATION)
@@ -126,8 +127,13 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
     return Data(held, truth, digest, test, weight, warnings)
 
 
-def read_splits(path: Path, ids: pa.Array) -> dict[int, Given]:
+def read_splits(path: Path, ids: pa.Array) -> dict[int, dict[str, Given]]:
     """Where each repeat starts, as a file of `repeat`, `id` and `split` (validation, seed) says it.
+
+    Seed rows may have a `seed_strategy`: they are for replays with that one.
+
+    Returns:
+        By repeat, and by seed strategy: "" for all.
 
     Raises:
         DataError: a column that is missing, a row that cannot be, or a repeat without test rows.
@@ -140,41 +146,58 @@ def read_splits(path: Path, ids: pa.Array) -> dict[int, Given]:
     unknown = table["id"].filter(pc.invert(pc.is_in(table["id"], value_set=ids)))
     if len(unknown):
         raise DataError(f"the row {unknown[0].as_py()!r} has no label", where=f"{path.name}, column id")
-    found: dict[int, dict[str, str]] = {}
-    for row in table.select(["repeat", "id", "split"]).to_pylist():
-        _add_row(found, row, path)
-    given = {repeat: Given(_of(rows, VALIDATION), _of(rows, SEED)) for repeat, rows in found.items()}
-    empty = [repeat for repeat, start in given.items() if not start.test]
-    if empty:
-        raise DataError(f"repeat {empty[0]} has no validation rows to be measured on", where=path.name)
-    return given
+    found: defaultdict[int, list[Mapping[str, str]]] = defaultdict(list)
+    for row in table.to_pylist():
+        repeat, split = row["repeat"], row["split"]
+        if not repeat.isdecimal():
+            raise DataError(f"{repeat!r} is no repeat", where=path.name, hint="they are numbered from 0")
+        if split not in {VALIDATION, SEED}:
+            raise DataError(f"{split!r} is no split", where=path.name, hint="splits are validation and seed")
+        found[int(repeat)].append(row)
+    return {repeat: _starts(repeat, rows, path) for repeat, rows in found.items()}
 
 
-def _of(rows: Mapping[str, str], wanted: str) -> tuple[str, ...]:
-    return tuple(id_ for id_, split in rows.items() if split == wanted)
+def _starts(repeat: int, rows: Sequence[Mapping[str, str]], path: Path) -> dict[str, Given]:
+    test = tuple(row["id"] for row in rows if row["split"] == VALIDATION)
+    if not test:
+        raise DataError(f"repeat {repeat} has no validation rows to be measured on", where=path.name)
+    seeds: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row["split"] == SEED:
+            seeds[row.get("seed_strategy", "").strip()].append(row["id"])
+    starts = {name: Given(test, tuple(ids)) for name, ids in seeds.items()} or {"": Given(test)}
+    for start in starts.values():
+        id_, count = Counter(start.test + start.seed).most_common(1)[0]
+        if count > 1:
+            raise DataError(f"the row {id_!r} stands twice in repeat {repeat}", where=path.name)
+    return starts
 
 
-def _add_row(found: dict[int, dict[str, str]], row: Mapping[str, str], path: Path) -> None:
-    repeat, id_, split = row["repeat"], row["id"], row["split"]
-    if not repeat.isdecimal():
-        raise DataError(f"{repeat!r} is no repeat", where=path.name, hint="they are numbered from 0")
-    if split not in {VALIDATION, SEED}:
-        raise DataError(f"{split!r} is no split", where=path.name, hint="splits are validation and seed")
-    rows = found.setdefault(int(repeat), {})
-    if id_ in rows:
-        raise DataError(f"the row {id_!r} stands twice in repeat {repeat}", where=path.name)
-    rows[id_] = split
+class _Named:
+    """The rows of the pool that a label file names: read in one pass, when they are first looked for."""
+
+    held: HeldPool
+
+    def __init__(self, project: Project, pool: Pool) -> None:
+        self._project = project
+        self._pool = pool
+        self.shown = pool.shown
+
+    def take(self, ids: Sequence[str]) -> Rows:
+        """Those of some ids; from now on they are held."""
+        self.held = _held(self._project, self._pool, pa.array(ids, pa.string()))
+        return self.held.held
 
 
-def _held(project: Project, pool: Pool, labels: pa.Table) -> HeldPool:
-    """The labeled rows, with every column that a step may ask to be shown."""
+def _held(project: Project, pool: Pool, ids: pa.Array) -> HeldPool:
+    """The rows of some ids, with every column that a step may ask to be shown."""
     config = project.config
     shown = dict.fromkeys(
         name
         for name in (config.split.group_by, *(config.seed.stratify_by or ()), *(config.query.quotas or ()))
         if name is not None
     )
-    return HeldPool.of(pool.take(labels["id"].combine_chunks(), config.features, tuple(shown)))
+    return HeldPool.of(pool.take(ids, config.features, tuple(shown)))
 
 
 def _truth(held: HeldPool, labels: pa.Table, costs: Mapping[str, NDArray[np.float64]]) -> Truth:

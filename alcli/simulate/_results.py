@@ -36,7 +36,9 @@ _SCHEMA = pa.schema(
         ("value", pa.float64()),
     ]
 )
-_SPLITS = pa.schema([("repeat", pa.int32()), ("id", pa.string()), ("split", pa.string())])
+_SPLITS = pa.schema(
+    [("repeat", pa.int32()), ("id", pa.string()), ("split", pa.string()), ("seed_strategy", pa.string())]
+)
 
 
 def tidy(replays: Replays) -> pa.Table:
@@ -52,14 +54,22 @@ def tidy(replays: Replays) -> pa.Table:
     return pa.table([pa.array(column) for column in columns], names=_SCHEMA.names).cast(_SCHEMA)
 
 
-def splits_table(starts: Iterable[tuple[int, tuple[Sequence[str], Sequence[str]]]]) -> pa.Table:
-    """One row for each test and seed row of each repeat."""
-    tables = [
-        pa.table({"repeat": [repeat] * len(ids), "id": ids, "split": [split] * len(ids)}, schema=_SPLITS)
-        for repeat, start in starts
-        for split, ids in zip((VALIDATION, SEED), start, strict=True)
-    ]
-    return pa.concat_tables(tables)
+def splits_table(starts: Mapping[int, Mapping[str, tuple[Sequence[str], Sequence[str]]]]) -> pa.Table:
+    """One row for each test and seed row of each repeat; with its seed strategy, where there are several.
+
+    Args:
+        starts: by repeat and seed strategy, ids of the test rows, which are the same for all, and seed set.
+    """
+    parts: list[tuple[int, Sequence[str], str, str]] = []
+    for repeat, by_seed in starts.items():
+        parts += [(repeat, test, VALIDATION, "") for test, _ in list(by_seed.values())[:1]]
+        parts += [(repeat, seeds, SEED, name) for name, (_, seeds) in by_seed.items()]
+    tables = []
+    for repeat, ids, *constants in parts:
+        columns = [[repeat] * len(ids), ids, *([constant] * len(ids) for constant in constants)]
+        tables.append(pa.table(dict(zip(_SPLITS.names, columns, strict=True)), schema=_SPLITS))
+    several = any(len(by_seed) > 1 for by_seed in starts.values())
+    return pa.concat_tables(tables).select(_SPLITS.names if several else _SPLITS.names[:-1])
 
 
 def curves_of(repeats: Mapping[int, Sequence[Point]], metric: str) -> Curves:

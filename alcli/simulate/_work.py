@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,16 +20,17 @@ from threadpoolctl import threadpool_limits
 
 import alcli
 from alcli.config import Config, Source, load_config
-from alcli.errors import AlcliError, DataError
+from alcli.errors import AlcliError, ConfigError, DataError, suggest
 from alcli.loop import check_names
 from alcli.loop._predictions import check_predictions
 from alcli.project import Project
 from alcli.project.manifest import versions
 from alcli.project.splits import VALIDATION
 from alcli.registry import MODELS, split_spec
-from alcli.simulate._arms import Arm
+from alcli.simulate._arms import Arm, label
 from alcli.simulate._confusion import confusion_of
 from alcli.simulate._data import Data, from_file, from_project, kept_ids
+from alcli.simulate._kept import prune
 from alcli.simulate._memory import HeldPool, HeldSpace
 from alcli.simulate._oracle import Faults, Oracle
 from alcli.simulate._replay import Given, Point, Replay, Start, space_of
@@ -51,7 +53,7 @@ class Task:
         faults: of the annotators.
         budget: training rows to ask about, at most.
         sizes: settings of all arms: the sizes of test and seed set.
-        given: where each repeat starts, if that is not drawn.
+        given: where each repeat starts, if that is not drawn: by seed strategy, or "" for all.
     """
 
     root: Path
@@ -62,7 +64,7 @@ class Task:
     faults: Faults
     budget: int
     sizes: tuple[str, ...] = ()
-    given: Mapping[int, Given] = field(default_factory=dict)
+    given: Mapping[int, Mapping[str, Given]] = field(default_factory=dict)
 
     def open(self) -> Project:
         """The project; what it names is checked, and its folder's modules are found from now on."""
@@ -70,6 +72,21 @@ class Task:
         check_names(project)
         check_predictions(project)
         return project
+
+    def given_to(self, config: Config, repeat: int) -> Given | None:
+        """Where an arm of some config starts, if that is not drawn.
+
+        Raises:
+            ConfigError: seed sets are given, but none of its seed strategy.
+        """
+        if repeat not in self.given:
+            return None
+        starts, name = self.given[repeat], label(config.seed.strategy)
+        found = starts.get(name, starts.get(""))
+        if found is None:
+            what = f"repeat {repeat} has no seed set of {name!r}"
+            raise ConfigError(what, where="--splits", hint=suggest(name, starts))
+        return found
 
     def read(self, project: Project) -> Data:
         """The rows to replay."""
@@ -132,8 +149,26 @@ class Work:
             atomic_write(path, json.dumps([test, seeds]))
         return test, seeds
 
+    def starts(self, arms: Sequence[Arm], repeat: int) -> dict[str, tuple[list[str], list[str]]]:
+        """Ids of a repeat's test rows, and of each seed strategy's seed set, by its name."""
+        found: dict[str, tuple[list[str], list[str]]] = {}
+        for arm in arms:
+            name = label(self.config(arm, repeat)[0].seed.strategy)
+            if name not in found:
+                found[name] = self.start(arm, repeat)
+        return found
+
+    def prune(self, arms: Sequence[Arm], repeats: Sequence[int]) -> None:
+        """Remove old replays and starts, but none of these."""
+        used = {
+            self._place(what, self.config(arm, repeat)[0], repeat)
+            for arm, repeat in product(arms, repeats)
+            for what in (arm.name, _START)
+        }
+        prune(self._kept, used)
+
     def check(self, arms: Sequence[Arm]) -> None:
-        """Every arm is something that the commands would do.
+        """Every arm is something that the commands would do, and has where to start.
 
         Raises:
             ConfigError: the first that is not.
@@ -143,6 +178,8 @@ class Work:
             project = Project(self._project.root, config, source, self.task.settings)
             check_names(project)
             check_predictions(project)
+            for repeat in self.task.given:
+                self.task.given_to(config, repeat)
 
     def _of(self, repeat: int) -> _Repeat:
         if self._repeat is None or self._repeat[0] != repeat:
@@ -165,7 +202,7 @@ class Work:
 
     def _place(self, what: str, config: Config, repeat: int) -> Path:
         """Where something is kept: named by all that it depends on."""
-        given = self.task.given.get(repeat)
+        given = self.task.given_to(config, repeat)
         depends: dict[str, Any] = {
             "what": what if what == _START else "replay",
             "versions": self._versions,
@@ -205,8 +242,9 @@ class _Repeat:
     def __init__(self, data: Data, task: Task, repeat: int) -> None:
         self._data = data
         self._task = task
-        self._given = task.given.get(repeat) or (Given(data.test) if data.test else None)
-        self._kept_rows = (*data.test, *(self._given.test + self._given.seed if self._given else ()))
+        self._repeat = repeat
+        given = task.given.get(repeat, {}).values()
+        self._kept_rows = (*data.test, *(id_ for start in given for id_ in start.test + start.seed))
         self._pool: HeldPool | None = None
         self._starts: dict[str, Start] = {}
         self._spaces: dict[str, HeldSpace] = {}
@@ -225,7 +263,10 @@ class _Repeat:
         """The splits and the seed set, drawn once for all arms whose seed settings are the same."""
         key = config.digest(("features", "split", "seed", "id"))
         if key not in self._starts:
-            self._starts[key] = Start.of(config, source.where, self._pool_of(config), self._given)
+            given = self._task.given_to(config, self._repeat)
+            if given is None and self._data.test:
+                given = Given(self._data.test)
+            self._starts[key] = Start.of(config, source.where, self._pool_of(config), given)
         return self._starts[key]
 
     def _pool_of(self, config: Config) -> HeldPool:

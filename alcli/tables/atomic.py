@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,17 @@ def file_errors(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise file_error(error, path) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Try a write in a folder, or where it is to be made; nothing of it stays.
+
+    Raises:
+        FileError: it would fail.
+    """
+    there = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+    with file_errors(folder), tempfile.TemporaryFile(dir=there, buffering=0) as file:
+        file.write(b"\n")
 
 
 def fsync(path: Path) -> None:

@@ -339,6 +339,19 @@ def test_files_that_may_not_be_read_are_named(at):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
+def test_a_simulation_that_may_not_write_its_results_says_so_before_the_work(at):
+    loop = at("answered")
+    target = loop.root.with_name("locked")
+    target.mkdir(mode=0o555)
+    for out in (target, target / "below"):
+        command = ("simulate", "--from-project", "--repeats", "2", "--jobs", "1", "--out", str(out), "--json")
+        done = _unprivileged(loop, *command)
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["message"], error["where"]) == (1, "permission denied", str(out))
+    assert not list((loop.root / ".alcli/simulate").glob("[0-9a-f]*.json"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 def test_init_into_a_read_only_directory_says_so(at):
     loop = at("new")
     loop.root.chmod(0o555)

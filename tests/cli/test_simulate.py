@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -266,6 +267,60 @@ def test_a_seed_row_of_a_test_rows_group_is_refused(pets):
     )  # fmt: skip
 
 
+def test_seed_sets_of_several_strategies_are_kept_apart_and_read_back_to_the_same_replay(pets):
+    arguments = ("--labels", pets.root / "truth.csv", *QUICK, "--seed-strategies", "stratified,typiclust")
+    pets.alcli("simulate", *arguments)
+    splits = pq.read_table(pets.root / "simulation/splits.parquet").to_pylist()
+    mine = shutil.copy(pets.root / "simulation/splits.parquet", pets.root / "mine.parquet")
+    assert {(row["split"], row["seed_strategy"]) for row in splits} == {
+        ("validation", ""), ("seed", "stratified"), ("seed", "typiclust"),
+    }  # fmt: skip
+    seeds = [
+        {row["id"] for row in splits if row["repeat"] == 0 and row["seed_strategy"] == name}
+        for name in ("stratified", "typiclust")
+    ]
+    assert [len(ids) for ids in seeds] == [12, 12]
+    assert seeds[0] != seeds[1]
+    more = ("--splits", mine, "--out", pets.root / "again")
+    pets.alcli("simulate", *arguments, *more)
+    assert results(pets, "again") == results(pets)
+    assert pq.read_table(pets.root / "again/splits.parquet").to_pylist() == splits
+    alone = (*arguments[:-2], "--seed-strategies", "typiclust")
+    pets.alcli("simulate", *alone, *more)
+    ours, same = (
+        [row["value"] for row in results(pets, folder) if row["strategy"] == name]
+        for folder, name in (("simulation", "margin, seed typiclust"), ("again", "margin"))
+    )
+    assert ours == same
+    assert "seed_strategy" not in pq.read_table(pets.root / "again/splits.parquet").column_names
+    pets.refused(
+        "simulate", *alone[:-1], "typiclst", *more, kind="config", says="unknown strategy 'typiclst'"
+    )
+    pets.refused(
+        "simulate", *alone[:-1], "core_set", *more,
+        kind="config", says="repeat 0 has no seed set of 'core_set'", where="--splits", hint="typiclust",
+    )  # fmt: skip
+
+
+def test_old_replays_are_removed_beyond_a_size_but_none_that_the_run_has_used(pets):
+    kept = pets.root / ".alcli/simulate"
+    arguments = ("simulate", "--labels", pets.root / "truth.csv", *QUICK)
+    pets.alcli(*arguments)
+    used = set(kept.glob("[0-9a-f]*.json"))
+    others = [kept / f"{number:032x}.json" for number in range(3)]
+    cut_off = kept / f".{others[0].name}.tmp-alcli"
+    for path in (*others, cut_off):
+        path.touch()
+        os.truncate(path, 45_000_000)
+    for time, path in enumerate([*used, *others]):
+        os.utime(path, (time, time))
+    pets.alcli(*arguments)
+    assert set(kept.glob("[0-9a-f]*.json")) == used | set(others[1:])
+    assert not cut_off.exists()
+    pets.alcli(*arguments, "--strategies", "entropy")
+    assert set(kept.glob("[0-9a-f]*.json")) > used
+
+
 BAD_LABELS = [
     ("id,class\nr001,pets\n", (), "there is no column 'label'", "--set labels.label=NAME"),
     ("row,label\nr001,pets\n", (), "there is no column 'id'", "--set labels.id=NAME"),
@@ -305,6 +360,48 @@ def test_advice_about_a_label_file_can_be_followed(pets):
         "simulate", "--labels", pets.write("truth.tab", lines), *QUICK,
         kind="file", says="is of no known format", where="truth.tab", hint="save it as one of these",
     )  # fmt: skip
+
+
+def test_an_id_of_two_labeled_rows_is_refused(pets):
+    lines = (pets.root / "pool.csv").read_text()
+    pets.write("pool.csv", lines + "r007,once more\n")
+    pets.refused(
+        "simulate", "--labels", pets.root / "truth.csv", *QUICK,
+        kind="data", says="the id 'r007' stands twice", where="pool.csv",
+    )  # fmt: skip
+
+
+def test_a_quota_that_a_repeat_cannot_fill_is_filled_as_far_as_it_goes_and_said(pets):
+    rows = list(csv.reader(_pool_rows()))
+    places = ["mars" if n < 3 else "earth" for n in range(160)]
+    pets.csv(
+        "pool.csv", [(*row, place) for row, place in zip(rows, places, strict=True)], ("id", "text", "place")
+    )
+    quota = ("--set", "query.quotas={place: {mars: 0.1}}")
+    sizes = ("--repeats", 6, "--rounds", 1, "--test", 100, "--jobs", 1)
+    arguments = ("simulate", "--labels", pets.root / "truth.csv", *sizes)
+    found = pets.doc(*arguments, *quota)
+    splits = pq.read_table(pets.root / "simulation/splits.parquet").to_pylist()
+    lacking = [
+        n for n in range(6) if {"r000", "r001", "r002"} <= {r["id"] for r in splits if r["repeat"] == n}
+    ]
+    assert 0 < len(lacking) < 6
+    said = f"the quota of 'mars' has too few rows in {len(lacking)} of 6 repeats: filled as far as they go"
+    assert found["warnings"] == [said]
+    wrong = ("--set", "query.quotas={place: {mras: 0.1}}")
+    pets.refused(
+        *arguments, *wrong,
+        kind="config", says="no labeled row has 'mras' in 'place'", where="query.quotas", hint="mars",
+    )  # fmt: skip
+
+
+def test_a_place_that_cannot_be_written_is_noticed_before_the_work(pets):
+    arguments = ("simulate", "--labels", pets.root / "truth.csv", *QUICK, "--out")
+    pets.refused(
+        *arguments, pets.root / "truth.csv/below", kind="file", says="no folder", where="truth.csv/below"
+    )
+    pets.refused(*arguments, pets.root / "truth.csv", kind="file", says="no folder", where="truth.csv")
+    assert not list((pets.root / ".alcli/simulate").glob("[0-9a-f]*.json"))
 
 
 REFUSED = [
