@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -291,6 +292,23 @@ def print_lines(common: Common, lines: Sequence[str], *, dim_first: bool = False
     for number, line in enumerate(lines):
         style = "dim" if dim_first and number == 0 else None
         common.console.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def print_hanging(common: Common, head: Sequence[tuple[str, str]], paragraphs: Sequence[str]) -> None:
+    """Print styled words, then paragraphs beside them, folded at the width of a terminal."""
+    from rich.text import Text
+
+    console = common.console
+    left = sum(len(word) for word, _ in head)
+    room = max(40, console.width - left) if console.is_terminal else 10**6
+    first, *others = [
+        line
+        for text in paragraphs
+        for line in textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False) or [""]
+    ]
+    console.print(Text.assemble(*head, first), soft_wrap=True)
+    for line in others:
+        console.print(Text(" " * left + line, style="dim"), soft_wrap=True)
 
 
 def warn(warnings: Sequence[str]) -> None:

@@ -1,11 +1,12 @@
 """The config: `alcli.yaml` (and `--set`) as validated, frozen settings."""
 
 from alcli.config.loading import CONFIG_NAME, Source, check_config, load_config, parse_setting, put_setting
-from alcli.config.schema import Config, Features, LabelsSection
+from alcli.config.schema import Config, Cost, Features, LabelsSection
 
 __all__ = [
     "CONFIG_NAME",
     "Config",
+    "Cost",
     "Features",
     "LabelsSection",
     "Source",

@@ -255,6 +255,35 @@ class Stop(Section):
     all: tuple[Spec, ...] = Field((), description="stop when every one of these says so")
 
 
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Cost(Section):
+    """What labels and rounds cost, for `alcli check` and `alcli plan`."""
+
+    currency: str = Field("", description="shown behind amounts: USD, EUR ...")
+    per_label: Money = Field(description="price of one answer of one annotator")
+    per_validation_label: Money | None = Field(
+        None, description="price of an answer to a validation row; null: as per_label"
+    )
+    minutes_per_label: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="people's time for an answer; null: as measured, where answers came with seconds"
+    )
+    per_round: Money = Field(
+        25.0, description="price of a round aside from labels: your own time to run it and hand it out"
+    )
+    per_million_scored: Money = Field(0.0, description="price of computing, for a million rows scored")
+    metric: Literal["accuracy", "macro_f1", "log_loss", "brier", "ece"] = Field(
+        "accuracy", description="what value_per_point and target speak of"
+    )
+    value_per_point: Money | None = Field(
+        None, description="what one point (0.01) of the metric is worth; null: unknown"
+    )
+    target: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="the value of the metric that is to be reached; null: unknown"
+    )
+
+
 class Config(Section):
     """An alcli project's settings."""
 
@@ -269,7 +298,7 @@ class Config(Section):
     committee: Committee = Committee()
     labels: LabelsSection = LabelsSection()
     stop: Stop = Stop()
-    cost: dict[str, Any] | None = Field(None, description="what a label costs; not in this version")
+    cost: Cost | None = Field(None, description="what labels and rounds cost; null: unknown")
     random_state: Annotated[int, Field(ge=0)] = Field(0, description="the one seed of all chance")
 
     @model_validator(mode="after")

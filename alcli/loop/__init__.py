@@ -96,10 +96,6 @@ def check_names(project: Project) -> None:
     Raises:
         ConfigError: the first that is not, with its line and the nearest right name.
     """
-    config = project.config
-    if config.cost:
-        message = "cost is not available in this version of alcli"
-        raise ConfigError(message, where=project.source.where("cost"), hint="remove it")
     for key, registry, spec in _named(project):
         try:
             name, parameters = split_spec(spec)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmark import agreement, duplicates, labels, large, million, startup, strategies, text
+from tests.benchmark import agreement, check, duplicates, labels, large, million, startup, strategies, text
 from tests.benchmark.label_efficiency import beside, published, replay, suite
 from tests.benchmark.measure import say
 
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "agreement": agreement.benchmark,
     "large": large.benchmark,
     "duplicates": duplicates.benchmark,
+    "check": check.benchmark,
     "label_efficiency": suite.benchmark,
     "beside": beside.benchmark,
     "published": published.benchmark,

@@ -13,7 +13,7 @@ import alcli
 ROOT = Path(alcli.__file__).parent
 MEMBERS = {"strategies", "models", "features", "stopping", "formats"}
 _LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate", "temperature"}
-_ALL = {*_LOOP, "loop", *MEMBERS, "simulate", "report", "status", "curves", "drawing", "cli"}
+_ALL = {*_LOOP, "loop", *MEMBERS, "simulate", "report", "status", "check", "plan", "curves", "drawing", "cli"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "strategies": {"errors"},
@@ -31,10 +31,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"errors"},
     "engine": {"errors", "temperature"},
     "project": {"config", "tables", "errors"},
-    "loop": {*_LOOP, *MEMBERS},
+    "loop": {*_LOOP, "curves", *MEMBERS},
     "simulate": {*_LOOP, "loop", "curves", "drawing"},
     "report": {*_LOOP, "loop"},
     "status": {*_LOOP, "loop"},
+    "check": {*_LOOP, "loop", "curves"},
+    "plan": {*_LOOP, "loop", "curves"},
     "cli": _ALL,
     "__main__": {"cli"},
     "__init__": set(),

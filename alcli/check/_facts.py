@@ -1,0 +1,259 @@
+"""What all checks look at, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from alcli.check._look import Look, look
+from alcli.curves.power_law import PowerLaw
+from alcli.engine import FeatureSpace, Trained, Views
+from alcli.errors import StateError
+from alcli.estimate import Estimate
+from alcli.loop import Progress
+from alcli.loop._calibration import Prospect, prospect
+from alcli.loop._curve import Measured
+from alcli.loop._ground import read_trained
+from alcli.loop._learning import classes_of
+from alcli.project import LABELS, Project, Round
+from alcli.project.history import Past, read_history
+from alcli.project.pool import Pool, Rows, group_hashes
+from alcli.project.splits import RESERVE, SCHEMA, SEED, VALIDATION, Splits
+from alcli.project.standing import Standing
+from alcli.registry import FEATURES
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """Rows with their labels, sorted by id.
+
+    Attributes:
+        rows: with features.
+        y: (n,) class numbers.
+    """
+
+    rows: Rows
+    y: Ints
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """A project as the checks see it.
+
+    Attributes:
+        project: the project.
+        look: at the pool.
+        splits: empty before `seed`.
+        standing: of asked rows; None before `seed`.
+        labels: `labels.parquet`; empty before the first ingest.
+        history: trained rounds.
+        trained: the newest model; None before `train`.
+        model_round: where it was trained.
+    """
+
+    project: Project
+    look: Look
+    splits: Splits
+    standing: Standing | None
+    labels: pa.Table
+    history: Sequence[Past]
+    trained: Trained | None
+    model_round: Round | None
+
+    @classmethod
+    def read(cls, project: Project, progress: Progress) -> Facts:
+        """All of it, in one pass over the pool.
+
+        Raises:
+            IntegrityError: a file is not as its step wrote it.
+        """
+        project.check_sealed()
+        pool = Pool(project)
+        pool.check_columns()
+        seeded = bool(project.rounds) and "seed" in project.rounds[0].steps
+        splits = Splits.read(project) if seeded else Splits(SCHEMA.empty_table())
+        labels = _labels(project)
+        ids = pc.unique(pa.concat_arrays([splits.ids(VALIDATION, RESERVE), labels["id"].combine_chunks()]))
+        found = look(project, pool, ids, progress)
+        trained = [round_ for round_ in project.rounds if "train" in round_.steps]
+        return cls(
+            project,
+            found,
+            splits,
+            Standing.read(project) if seeded else None,
+            labels,
+            read_history(project),
+            read_trained(project, trained[-1]) if trained else None,
+            trained[-1] if trained else None,
+        )
+
+    @property
+    def round(self) -> int | None:
+        """The newest round's number."""
+        return self.project.rounds[-1].number if self.project.rounds else None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """For the document."""
+        return {
+            "pool": self.look.n_rows,
+            "labeled": len(self.train),
+            "validation_labeled": len(self.validation),
+            "sample": len(self.look.sample),
+        }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is missing for a full page."""
+        if self.standing is None:
+            return ["nothing is seeded yet: only the pool and the prices are looked at"]
+        if self.trained is None:
+            return ["no model is trained yet: what it knows and saves is not looked at"]
+        return []
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The model's, or those of the labels."""
+        if self.trained is not None:
+            return self.trained.classes
+        return classes_of(self.project.config, pc.unique(self.labels["label"]).to_pylist())
+
+    @cached_property
+    def train(self) -> Labeled:
+        """Training rows that have a label and are in the pool."""
+        return self._labeled("train")
+
+    @cached_property
+    def validation(self) -> Labeled:
+        """Validation rows that have a label."""
+        return self._labeled("validation")
+
+    def _labeled(self, split: str) -> Labeled:
+        of_split = self.labels.filter(pc.equal(self.labels["split"], split))
+        known = pa.array(self.classes, pa.string())
+        of_split = of_split.filter(pc.is_in(of_split["label"], value_set=known))
+        at = pc.index_in(of_split["id"], value_set=self.look.wanted.ids)
+        here = pc.is_valid(at)
+        places = at.filter(here).to_numpy().astype(np.int64)
+        y = pc.index_in(of_split["label"].filter(here), value_set=known).to_numpy().astype(np.int64)
+        return Labeled(self.look.wanted.take(places), y)
+
+    @cached_property
+    def sealed_rows(self) -> Rows:
+        """Validation rows, labeled or not."""
+        return self.look.wanted.take(_among(self.look.wanted.ids, self.splits.ids(VALIDATION)))
+
+    @cached_property
+    def open_sample(self) -> Rows:
+        """Sampled rows that are not sealed."""
+        sample = self.look.sample
+        return sample.take(~self.sealed_of(sample))
+
+    def sealed_of(self, rows: Rows) -> NDArray[np.bool_]:
+        """(n,) which rows are sealed, by id, content or group."""
+        wanted, by = self.look.wanted, self.project.config.split.group_by
+        found = self.splits.find_sealed(rows, rows.content())
+        if by is not None:
+            sealed = wanted.take(_among(wanted.ids, self.splits.ids(VALIDATION, RESERVE)))
+            found |= np.isin(group_hashes(rows, by), group_hashes(sealed, by), kind="sort")
+        return found
+
+    @cached_property
+    def space(self) -> FeatureSpace:
+        """The newest model's features; before it is trained, learned from the sample."""
+        if self.trained is not None:
+            found: FeatureSpace = self.trained.space
+            return found
+        kinds = self.project.config.features.describing
+        space = FeatureSpace({kind: FEATURES.build(kind) for kind in kinds})
+        return space.fit(self.open_sample.features)
+
+    def views(self, rows: Rows) -> Views:
+        """Some rows as features."""
+        return Views(self.space, rows.features)
+
+    def units(self, rows: Rows) -> Any:
+        """Some rows at length 1, for likeness; None where no kind of feature has such."""
+        return self.space.similar(rows.features)
+
+    @cached_property
+    def proba(self) -> NDArray[np.float32]:
+        """(n, C) of the labeled validation rows, by the newest model."""
+        if self.trained is None:
+            raise StateError("no model is trained yet", hint="run `alcli train` first")
+        found = self.trained.evidence(self.validation.rows.features, ("proba",))
+        return np.asarray(found["proba"])
+
+    @property
+    def metric(self) -> str:
+        """What the project looks at: `cost.metric`, accuracy where there are no prices."""
+        cost = self.project.config.cost
+        return cost.metric if cost is not None else "accuracy"
+
+    def measurements(self, metric: str) -> Measured:
+        """A metric by labels."""
+        return Measured.of(self.history, metric)
+
+    @cache  # noqa: B019 - facts live as long as the command
+    def law(self, metric: str) -> PowerLaw | None:
+        """The learning curve of the project's rounds; None with fewer than two."""
+        return self.measurements(metric).law()
+
+    @cached_property
+    def known_saving(self) -> Estimate | None:
+        """What selection saves, as a share of random sampling's labels: measured here, else in replays."""
+        return None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a model, and a labeled validation set to hold it against."""
+        return self.trained is not None and len(self.validation) > 0
+
+    @cached_property
+    def prospect(self) -> Prospect | None:
+        """What calibration would change; None where the model is calibrated already, or learns too little."""
+        config, newest = self.project.config, self.model_round
+        if config.model.calibrate != "none" or newest is None or not len(self.train):
+            return None
+        labeled = self.views(self.train.rows)
+        return prospect(config, newest.number, labeled, self.train.y, self.proba, self.validation.y)
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """A check's chance."""
+        return np.random.default_rng([self.project.config.random_state, 7, *stream])
+
+    @cached_property
+    def n_candidates(self) -> int:
+        """Rows that could still be asked, copies among them."""
+        if self.standing is None:
+            return self.look.n_rows
+        split_of = self.splits.split_of
+        never = {id_ for id_, split in split_of.items() if split != SEED}
+        return max(0, self.look.n_rows - len(never | self.standing.closed))
+
+
+def _labels(project: Project) -> pa.Table:
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    if not steps:
+        names = ("id", "label", "split")
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    project.check(steps[-1], LABELS)
+    return pq.read_table(project.root / LABELS)
+
+
+def _among(ids: pa.Array, some: pa.Array) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.is_in(ids, value_set=some).to_numpy(zero_copy_only=False)
+    return found

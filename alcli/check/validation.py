@@ -1,0 +1,43 @@
+"""How precisely can the validation set measure?"""
+
+from __future__ import annotations
+
+from alcli.check._facts import Facts
+from alcli.check._finding import CAUTION, GOOD, STOP, Finding
+from alcli.loop import plural
+from alcli.project.splits import RESERVE
+
+WIDE, FEW = 0.08, 50
+"""Width of accuracy's interval that hides the gain of most rounds; rows that measure hardly anything."""
+
+
+def look(facts: Facts) -> Finding:
+    """The width of the interval at this size, and how many more rows halve it."""
+    if facts.standing is None:
+        return Finding.unknown("validation", "nothing is seeded yet")
+    n_asked, n = len(facts.splits.ids("validation")), len(facts.validation)
+    if not n:
+        return Finding.unknown("validation", f"none of {plural(n_asked, 'validation row')} has a label")
+    share = f"{n:,} of {n_asked:,} validation rows are labeled"
+    accuracy = facts.history[-1]["metrics"].get("accuracy") if facts.history else None
+    if accuracy is None:
+        return Finding.unknown("validation", f"{share}, and no model was measured on them")
+    _, low, high = accuracy
+    width, more_rows = high - low, 3 * n
+    reserve = len(facts.splits.ids(RESERVE))
+    figure = (
+        f"{share}: accuracy within {low:.3f} to {high:.3f}; an interval half as wide needs "
+        f"{plural(more_rows, 'further row')}"
+    )
+    more = {"rows": n, "for_half": more_rows, "reserve": reserve}
+    if n < FEW:
+        advice = f"fewer than {FEW} rows measure hardly anything: label the validation set to its end"
+        return Finding("validation", STOP, figure, advice, round(width, 6), more=more)
+    if width > WIDE:
+        advice = "gains of a few points a round cannot be seen"
+        if n < n_asked:
+            advice += f": label the other {n_asked - n:,} validation rows"
+        elif reserve:
+            advice += f": `alcli seed --extend-validation {min(reserve, more_rows)}` draws more at random"
+        return Finding("validation", CAUTION, figure, advice, round(width, 6), more=more)
+    return Finding("validation", GOOD, figure, value=round(width, 6), more=more)

@@ -1,0 +1,67 @@
+"""How people fared, round by round: how long answers took, how many were passed over or in disagreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alcli.project import Project
+from alcli.project.answers import LABELED
+from alcli.project.grouping import group, ranked
+from alcli.project.intake import checked_ledger
+from alcli.project.ledger import current
+
+
+@dataclass(frozen=True)
+class Work:
+    """One round's answers, each annotator's last one to a row.
+
+    Attributes:
+        round: in which the rows were asked.
+        answers: how many.
+        seconds: the median time of those that tell it; None: none does.
+        passed: the share that is skipped or unsure.
+        shared: rows that two annotators or more labeled.
+        disagreed: those of them with more than one label.
+    """
+
+    round: int
+    answers: int
+    seconds: float | None
+    passed: float
+    shared: int
+    disagreed: int
+
+    @property
+    def disagreement(self) -> float | None:
+        """The share of shared rows with more than one label; None where no row is shared."""
+        return self.disagreed / self.shared if self.shared else None
+
+
+def work_by_round(project: Project) -> list[Work]:
+    """Of every round that has answers, oldest first."""
+    ledger = checked_ledger(project)
+    ledger = ledger.take(pa.array(current(ledger)))
+    rounds = ledger["round"].to_numpy()
+    return [_work(int(number), ledger.filter(pa.array(rounds == number))) for number in np.unique(rounds)]
+
+
+def _work(number: int, answers: pa.Table) -> Work:
+    seconds = pc.quantile(answers["seconds"], 0.5)[0].as_py()
+    labeled = answers.filter(pc.equal(answers["status"], LABELED))
+    row = group(ranked(labeled["id"]))
+    voters = np.bincount(row, minlength=1)
+    kinds = np.unique(np.column_stack([row, ranked(labeled["label"])]), axis=0)[:, 0]
+    labels = np.bincount(kinds, minlength=len(voters))
+    shared = voters > 1
+    return Work(
+        number,
+        answers.num_rows,
+        seconds,
+        1 - labeled.num_rows / max(1, answers.num_rows),
+        int(shared.sum()),
+        int((shared & (labels > 1)).sum()),
+    )
