@@ -161,7 +161,8 @@ class _Next:
             )
             given_back = self.pending and len(step.more.get("released", ())) >= step.counts["asked"]
             if unanswered and not given_back:
-                found += step.more.get("batches", [f"{round_.folder}/query.csv"])
+                batches = step.more.get("batches", [f"{round_.folder}/query.csv"])
+                found += [name for name in batches if name not in step.more.get("answered", ())]
         return found
 
 

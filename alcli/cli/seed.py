@@ -31,9 +31,17 @@ def register(app: typer.Typer) -> None:
         validation_ids: Annotated[
             Path | None, typer.Option(help="Your own test set: a file with the ids of its rows.")
         ] = None,
+        extend_validation: Annotated[
+            int | None,
+            typer.Option(min=1, metavar="N", help="Later: N further validation rows, from the reserve."),
+        ] = None,
     ) -> Result:
         """Draw and seal the validation set, choose the first rows."""
         from alcli.loop import seed as step
 
+        if extend_validation and (labels or validation_ids):
+            raise typer.BadParameter("it takes its rows from the reserve", param_hint="--extend-validation")
         with common.writing("seed") as project:
+            if extend_validation:
+                return step.extend_validation(project, extend_validation)
             return step.seed(project, labels, validation_ids)

@@ -101,4 +101,7 @@ def _quality(metrics: dict[str, Any], history: list[dict[str, Any]]) -> list[tup
         low, high = min(values), max(values)
         sparks = "".join(_SPARKS[round((v - low) / ((high - low) or 1) * 7)] for v in values)
         facts.append(("by round", f"{sparks}  first {values[0]:.3f}, now {values[-1]:.3f}, best {high:.3f}"))
+    if others := [entry for entry in history if entry.get("validation") != history[-1].get("validation")]:
+        rounds = ", ".join(f"{entry['round']:03d}" for entry in others)
+        facts.append(("", f"not comparable, measured on other validation rows: round {rounds}"))
     return facts

@@ -43,8 +43,8 @@ def score(project: Project, progress: Progress = silent) -> Result:
     if not queried:
         _refuse_unmeasured(train, pool, config.pool)
     strategy: Strategy = STRATEGIES.build(config.query.strategy)
-    step = _planned(project, pool, train, strategy)
     done = round_.steps.get("score")
+    step = _planned(project, pool, train, strategy).reading(SPLITS, done)  # an extension changes no score
     if done is not None and (queried or done.same_work(step)) and project.intact(done) and has_content(done):
         return _up_to_date(round_, done)
     if queried and done is not None and not done.same_work(step):

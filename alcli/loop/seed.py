@@ -10,24 +10,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from alcli.errors import StateError
 from alcli.loop import Result, plural
 from alcli.loop._drawing import draw_splits
-from alcli.project import LEDGER, SPLITS, File, Project, Round, Step, Transaction
+from alcli.loop._extension import extend_validation, restore_lost
+from alcli.project import LABELS, LEDGER, SPLITS, File, Project, Round, Step, Transaction
 from alcli.project.brought import Brought, read_brought
 from alcli.project.draw import Draw
 from alcli.project.intake import Places, Taken, stage_ingest, with_rows
-from alcli.project.ledger import read_ledger
+from alcli.project.ledger import ledger_files, read_ledger
 from alcli.project.pool import Pool
 from alcli.project.query_file import stage_query
 from alcli.project.resolve import resolve
-from alcli.project.selection import QUERY, Choice, read_selection, selection_table, stage_selection
+from alcli.project.selection import QUERY, Choice, selection_table, stage_selection
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
 from alcli.project.strata import strata_of
 from alcli.registry import FORMATS, reader_of, split_spec
 from alcli.tables.hashing import Hashes, salted
+
+__all__ = ["extend_validation", "seed"]
 
 READS = ("id", "features", "split", "seed", "random_state")
 
@@ -47,6 +49,12 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
     started = datetime.now(UTC)
     if project.rounds and "seed" in project.rounds[0].steps:
         return _up_to_date(project, labels, validation_ids)
+    if ledger_files(project.root / LEDGER):
+        raise StateError(
+            "there are answers to rounds that are gone: rows that selection chose then could measure now",
+            where=LEDGER,
+            hint=f"bring rounds/ and {SPLITS} back; or move {LEDGER}/ away, and start with --labels {LABELS}",
+        )
     pool = Pool(project)
     pool.check_columns()
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
@@ -202,20 +210,17 @@ def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | No
     step = project.rounds[0].steps["seed"]
     folder = project.rounds[0].folder
     brought = {file.sha256 for name, file in step.inputs.items() if name != "pool"}
-    advice = f"`alcli ingest {labels} --unrequested accept`"
-    for path, hint in ((labels, advice), (validation_ids, "the validation set is sealed for good")):
+    take_in = f"`alcli ingest {labels} --unrequested accept`"
+    extend = "`alcli seed --extend-validation N` takes rows from the reserve, which selection never saw"
+    measures = "the validation set is drawn already, and rows that were open to selection cannot measure"
+    for path, message, hint in (
+        (labels, "the seed set is drawn already", take_in),
+        (validation_ids, measures, extend),
+    ):
         if path is not None and project.digest(path) not in brought:
-            raise StateError("the seed set is drawn already", where=folder, hint=hint)
+            raise StateError(message, where=folder, hint=hint)
     project.check(step, f"{folder}/selection.parquet")
-    files = []
-    if not (project.root / folder / QUERY).exists():
-        ledger = read_ledger(project.root / LEDGER, ("id", "source_sha256"))
-        given = pc.is_in(ledger["source_sha256"], value_set=pa.array(sorted(brought), pa.string()))
-        answered = set(ledger["id"].filter(given).to_pylist())
-        ids = [id_ for id_ in read_selection(project, folder)["id"].to_pylist() if id_ not in answered]
-        with project.change() as change:
-            stage_query(project, change, f"{folder}/{QUERY}", ids, FORMATS.build("csv"))
-        files = [f"{folder}/{QUERY}"]
+    files = restore_lost(project, step)
     return Result(
         "seed",
         round=0,

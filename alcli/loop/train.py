@@ -26,6 +26,7 @@ from alcli.loop._learning import (
     training_rng,
 )
 from alcli.loop._predictions import check_predicted, stale_predictions
+from alcli.loop._remeasure import Yardstick, predicted, read_if_intact, remeasured
 from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
@@ -65,11 +66,12 @@ def train(project: Project) -> Result:
         outputs={},
     )
     done = newest.steps.get("train")
-    if done is not None and done.same_work(step):
+    as_before = step.reading(SPLITS, done)  # an extension alone, not yet answered, changes no model
+    if done is not None and done.same_work(as_before):
         if _intact(project, newest, done):
             return _up_to_date(project, newest, done)
         # a model that was lost comes out the same again: what was made with it stands
-        return _Training(project, pool, newest, step, votes=votes).run(started, restore=True)
+        return _Training(project, pool, newest, as_before, votes=votes).run(started, restore=True)
     round_ = newest if "query" not in newest.steps and newest.number > 0 else Round(newest.number + 1)
     return _Training(project, pool, round_, step, votes=votes).run(started)
 
@@ -155,8 +157,10 @@ class _Training:
         project, round_ = self.project, self.round
         data, validation = self._load()
         trained, arrays = self._fit(data)
+        self.temperature = None if trained.temperature is None else rounded(trained.temperature)
         calibration = self._say_calibration(trained)
         metrics, change = self._measure(trained, validation)
+        on = Yardstick(validation.rows, validation.y, self.classes)
         counts = {
             "labeled": len(data.rows),
             "validation_labeled": len(validation.rows),
@@ -165,7 +169,7 @@ class _Training:
         with project.change() as staged:
             folder = staged.folder(f"{round_.folder}/model")
             write_model(folder, arrays)
-            report = self._report(metrics, change, counts, trained.temperature)
+            report = self._report(metrics, change, counts, on)
             staged.write(
                 f"{round_.folder}/metrics.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
             )
@@ -304,13 +308,10 @@ class _Training:
         """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
         for round_ in reversed(self.project.rounds):
             if "train" in round_.steps and round_.number != self.round.number:
-                stored = self._stored(round_)
-                if stored.kinds == self.project.config.features.by_kind:
+                stored = read_if_intact(self.project, round_)
+                if stored is not None and stored.kinds == self.project.config.features.by_kind:
                     return FeatureSpace.of(stored, FEATURES)
         return fit_space(self.project.config, self.pool, self.splits)
-
-    def _stored(self, round_: Round) -> Stored:
-        return read_model(model_folder(self.project, round_))
 
     def _measure(self, trained: Trained, validation: _Data) -> tuple[Metrics | None, Estimate | None]:
         n_asked = len(self.splits.ids("validation"))
@@ -329,30 +330,27 @@ class _Training:
         before = [r for r in self.project.rounds if r.number < self.round.number and "train" in r.steps]
         if not before:
             return None
-        stored = self._stored(before[-1])
+        stored = read_if_intact(self.project, before[-1])
+        if stored is None:
+            self.warnings.append(f"no change is shown: the model of {before[-1].folder} was lost or edited")
+            return None
         if stored.kinds != self.project.config.features.by_kind or "predictions" in stored.kinds:
             return None  # predictions of then are not in the pool any more
-        theirs = Trained.of(stored, FEATURES, MODELS).evidence(validation.rows.features, ("proba",))["proba"]
-        aligned = np.zeros_like(proba)
-        for n, name in enumerate(stored.classes):
-            if name in self.classes:
-                aligned[:, self.classes.index(name)] = theirs[:, n]
-        return paired_change(aligned, proba, validation.y, rng)
+        theirs = predicted(stored, validation.rows, self.classes)
+        return paired_change(theirs, proba, validation.y, rng)
 
     def _report(
-        self,
-        metrics: Metrics | None,
-        change: Estimate | None,
-        counts: Mapping[str, int],
-        temperature: float | None,
+        self, metrics: Metrics | None, change: Estimate | None, counts: Mapping[str, int], on: Yardstick
     ) -> dict[str, Any]:
-        history = read_history(self.project, before=self.round.number)
+        history, notes = remeasured(self.project, read_history(self.project, before=self.round.number), on)
+        self.warnings += notes
         headline = metrics.headline() if metrics else {}
         now = {
             "round": self.round.number,
             "n_labels": counts["labeled"],
             "n_candidates": self._n_candidates(),
             "metrics": {name: list(value) for name, value in headline.items()},
+            "validation": on.identity,
         }
         verdict = judge(self.project.config, [*history, now])
         return {
@@ -360,7 +358,7 @@ class _Training:
             "n_labels": counts["labeled"],
             "metrics": metrics.to_json() if metrics else None,
             "change": {"accuracy": change.to_json()} if change else None,
-            "temperature": None if temperature is None else rounded(temperature),
+            "temperature": self.temperature,
             "stop": verdict,
             "history": [*history, now],
         }

@@ -16,7 +16,7 @@ from alcli.config import CONFIG_NAME, Config, Source, load_config
 from alcli.errors import FileError, IntegrityError, StateError
 from alcli.project.lock import command_line, locked
 from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
-from alcli.project.transaction import Transaction, end, recover, transaction
+from alcli.project.transaction import Transaction, end, moving, recover, transaction
 from alcli.tables.atomic import atomic_write, file_error, file_errors, sha256_file
 from alcli.tables.listing import local_files
 
@@ -94,13 +94,24 @@ class Project:
         self.__dict__.pop("rounds", None)
 
     def check_sealed(self) -> None:
-        """The splits are as seed sealed them.
+        """The splits are as seed sealed them, and every round was made with them, or before an extension.
 
         Raises:
-            IntegrityError: `splits.parquet` was changed or is gone.
+            IntegrityError: `splits.parquet` was changed or is gone, or a round was made with other splits.
         """
-        if self.rounds and "seed" in self.rounds[0].steps:
-            self.check(self.rounds[0].steps["seed"], SPLITS)
+        if not self.rounds or "seed" not in self.rounds[0].steps:
+            return
+        seed = self.rounds[0].steps["seed"]
+        self.check(seed, SPLITS)
+        known = {seed.outputs[SPLITS].sha256, *(file["sha256"] for file in seed.more.get("superseded", ()))}
+        for round_ in self.rounds:
+            for step in round_.steps.values():
+                if SPLITS in step.inputs and step.inputs[SPLITS].sha256 not in known:
+                    raise IntegrityError(
+                        f"`alcli {step.name}` was run with other splits than {SPLITS} has or ever had",
+                        where=f"{round_.folder}/round.json",
+                        hint=f"{SPLITS} and rounds/000/round.json were replaced: {_RESTORE}",
+                    )
 
     def check(self, step: Step, *outputs: str) -> None:
         """A step's outputs (all, or the named ones) are as it wrote them.
@@ -120,7 +131,7 @@ class Project:
                     hint=_RESTORE,
                 )
             found = self.digest(path)
-            if found != expected.sha256:
+            if found != expected.sha256 and name not in moving(self.scratch):
                 raise IntegrityError(
                     f"this is not what `alcli {step.name}` wrote: its sha256 is {found[:12]}..., "
                     f"not {expected.sha256[:12]}...",

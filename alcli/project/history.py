@@ -10,17 +10,21 @@ from alcli.project import Project
 from alcli.tables.atomic import file_errors
 
 Past = Mapping[str, Any]
-"""One trained round: round, n_labels, n_candidates and metrics, {name: [value, low, high]}."""
+"""One trained round: round, n_labels, n_candidates, metrics, {name: [value, low, high]}, and the `validation`
+rows that these were measured on, {rows, sha256}."""
 
 
 def read_history(project: Project, before: int | None = None) -> list[Past]:
-    """Every trained round (before one), oldest first."""
-    history = []
+    """Every trained round (before one), oldest first, as the newest of them tells it.
+
+    Each training measures the earlier rounds again where the validation rows have become others; what these
+    had written then stays as it was.
+    """
+    history: list[Past] = []
     for round_ in project.rounds:
         if "train" in round_.steps and (before is None or round_.number < before):
             name = f"{round_.folder}/metrics.json"
             project.check(round_.steps["train"], name)
             with file_errors(name):
-                report = json.loads((project.root / name).read_text(encoding="utf-8"))
-            history.append(report["history"][-1])
+                history = json.loads((project.root / name).read_text(encoding="utf-8"))["history"]
     return history

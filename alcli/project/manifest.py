@@ -84,6 +84,12 @@ class Step:
         """This step with the number of rows of an input, which only the work itself told."""
         return replace(self, inputs={**self.inputs, name: replace(self.inputs[name], rows=rows)})
 
+    def reading(self, name: str, other: Step | None) -> Step:
+        """This step with one of its inputs as another step read it, if it did."""
+        if other is None or name not in other.inputs:
+            return self
+        return replace(self, inputs={**self.inputs, name: other.inputs[name]})
+
     def same_work(self, other: Step) -> bool:
         """Whether both read the same inputs with the same settings."""
         return (self.config, self.random_state, _digests(self.inputs)) == (

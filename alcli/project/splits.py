@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from alcli.errors import IntegrityError
 from alcli.project import SPLITS, Project
 from alcli.project.pool import Mask, Members, Pool, Rows, RowSource, group_hashes, isin_sorted
-from alcli.tables.hashing import Hashes
+from alcli.tables.hashing import Hashes, hash_strings, salted
 
 VALIDATION, SEED, RESERVE, HELD_OUT = "validation", "seed", "reserve", "held_out"
 SCHEMA = pa.schema([("id", pa.string()), ("split", pa.string()), ("content", pa.uint64())])
@@ -60,6 +60,23 @@ class Splits:
     def contents(self, *splits: str) -> Hashes:
         """Sorted distinct contents of some splits."""
         return np.unique(self._of(*splits).column("content").to_numpy())
+
+    def reserve(self, random_state: int) -> list[str]:
+        """Ids of the reserve in the order in which they were drawn.
+
+        Args:
+            random_state: of the seed step, which drew them by rising key.
+        """
+        ids = self.ids(RESERVE)
+        order = np.argsort(salted(hash_strings(ids), random_state, 0), kind="stable")
+        drawn: list[str] = ids.take(pa.array(order)).to_pylist()
+        return drawn
+
+    def extended(self, ids: Sequence[str]) -> pa.Table:
+        """The table of `splits.parquet` with some rows of the reserve in validation."""
+        moved = pc.is_in(self._table.column("id"), value_set=pa.array(ids, pa.string()))
+        split = pc.if_else(moved, VALIDATION, self._table.column("split"))
+        return self._table.set_column(1, SCHEMA.field("split"), split)
 
     @cached_property
     def split_of(self) -> Mapping[str, str]:

@@ -122,6 +122,14 @@ def recover(root: Path, scratch: Path) -> str | None:
     return killed
 
 
+def moving(scratch: Path) -> frozenset[str]:
+    """What a commit under way, or cut off, replaces: a reader without the lock may meet it half done."""
+    try:
+        return frozenset(json.loads((scratch / "journal.json").read_text())["move"])
+    except OSError:
+        return frozenset()
+
+
 def end(scratch: Path) -> None:
     """The command that committed has ended as it should."""
     (scratch / _DONE).unlink(missing_ok=True)

@@ -157,6 +157,11 @@ def before_release(lab):
     return ["query", "--release"]
 
 
+def before_extension(lab):
+    before_query(lab)
+    return ["seed", "--extend-validation", "3"]
+
+
 def before_retract(lab):
     before_query(lab)
     lab("query")
@@ -188,6 +193,7 @@ STATES = [
     before_query,
     before_more,
     before_release,
+    before_extension,
     before_retract,
     before_next_round,
 ]
