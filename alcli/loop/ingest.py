@@ -28,7 +28,7 @@ from alcli.project.ledger import current
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
-from alcli.project.splits import HELD_OUT, RESERVE, Splits
+from alcli.project.splits import HELD_OUT, RESERVE, VALIDATION, Splits
 from alcli.registry import FORMATS, reader_of
 
 _SHOWN_CLASSES = 12
@@ -129,7 +129,17 @@ def _intake(
         at,
         shown=pool.schema.names,
         retired=_retired(ledger, classes or ()),
+        copies=lambda ids: _copies(project, pool, ids),
+        validation=splits.ids(VALIDATION).to_pylist(),
     )
+
+
+def _copies(project: Project, pool: Pool, ids: Sequence[str]) -> list[str]:
+    """Those ids whose rows in the pool hold what a sealed row holds, or are of its group."""
+    splits = Splits.read_with_groups(project, pool)
+    rows = pool.take(ids, project.config.features, splits.shown)
+    found: list[str] = rows.take(splits.find_sealed(rows, rows.content())).ids.to_pylist()
+    return found
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:

@@ -29,6 +29,7 @@ from alcli.project.selection import (
     selection_table,
     stage_selection,
 )
+from alcli.project.splits import SEED, Splits
 from alcli.project.standing import Standing
 from alcli.registry import FORMATS, split_spec
 
@@ -52,6 +53,7 @@ def query(project: Project, more: int = 0) -> Result:
     size = more or project.config.query.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
+    _refuse_sealed(project, round_, choices)
     if done is not None:
         return _add(project, done, picking, choices, size)
     counts = {
@@ -99,6 +101,22 @@ def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
     picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
     picking.check_quotas()
     return picking
+
+
+def _refuse_sealed(project: Project, round_: Round, choices: Sequence[Choice]) -> None:
+    """No scores rank a sealed row, unless somebody put it there.
+
+    Raises:
+        IntegrityError: names the first.
+    """
+    split_of = Splits.read(project).split_of
+    sealed = [choice.id for choice in choices if split_of.get(choice.id, SEED) != SEED]
+    if sealed:
+        raise IntegrityError(
+            f"the row {sealed[0]!r} is sealed ({split_of[sealed[0]]}), and has a score",
+            where=f"{round_.folder}/scores",
+            hint="the scores were edited: delete them and run `alcli score`",
+        )
 
 
 def _against(project: Project) -> list[str]:

@@ -208,15 +208,13 @@ class _Training:
         self.n_pool = self.pool.n_seen
         if len(rows) < len(ids):
             self._name_lost(ids, rows)
-        content = rows.content()
-        self.splits.check_content(rows, content)
+        self.splits.check_labeled(rows)
         label_of = dict(zip(ids, self.labels.column("label").to_pylist(), strict=True))
         number = {name: n for n, name in enumerate(self.classes)}
         y = np.array([number[label_of[id_]] for id_ in rows.ids.to_pylist()], dtype=np.int64)
         in_validation = pc.is_in(rows.ids, value_set=self.splits.ids("validation")).to_numpy(
             zero_copy_only=False
         )
-        self._refuse_leaks(rows, content, in_validation)
         train, validation = np.flatnonzero(~in_validation), np.flatnonzero(in_validation)
         if not len(train):
             raise DataError(
@@ -236,16 +234,6 @@ class _Training:
             f"{plural(len(lost), 'labeled row is', 'labeled rows are')} no longer in the pool "
             f"(first: {lost[0]!r}): kept in labels.parquet, not trained on"
         )
-
-    def _refuse_leaks(self, rows: Rows, content: Any, in_validation: NDArray[np.bool_]) -> None:
-        leaks = np.flatnonzero(self.splits.find_sealed(rows, content) & ~in_validation)
-        if len(leaks):
-            name = rows.ids[int(leaks[0])].as_py()
-            raise DataError(
-                f"the labeled row {name!r} belongs to the sealed rows, or is a copy of one",
-                where=LABELS,
-                hint="undo the file that brought it: `alcli ingest --retract SOURCE`",
-            )
 
     def _warn_about_classes(self, y: NDArray[np.int64], y_validation: NDArray[np.int64]) -> None:
         counts = np.bincount(y, minlength=len(self.classes))

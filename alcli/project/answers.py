@@ -26,6 +26,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "comment": ("comment", "note", "notes"),
     "guideline": ("guideline",),
     "status": ("status",),
+    "split": ("split",),  # no column of the ledger: it is only compared
 }
 
 _NULL = pa.NA  # not pa.scalar: the first one made would load pandas
@@ -53,7 +54,7 @@ class Answers:
     Attributes:
         table: `row`, `id` (as it stands, blanks around it included), `label` (null for skipped and unsure),
             `annotator`, `status`, `labeled_at`, `seconds`, `comment`, `guideline`, and `unreadable`: the
-            text in the date column where it is no date, else null.
+            text in the date column where it is no date, else null; `split`, where the file has one.
         n_pending: rows without a label, which are left out.
         warnings: what was assumed.
     """
@@ -110,6 +111,7 @@ def read_answers(
             "comment": texts.get("comment", nothing),
             "guideline": texts.get("guideline", nothing),
             "unreadable": pc.if_else(pa.array(unreadable), texts.get("labeled_at", nothing), _NULL),
+            "split": texts.get("split", nothing),
         }
     ).filter(answered)
     left_out = f"{source}: cells of {found.get('seconds')!r} that are no number, left out: {n_no_number}"

@@ -22,6 +22,8 @@ from alcli.tables.atomic import sha256_file
 from alcli.tables.hashing import Hashes
 
 _EMPTY = np.empty(0, dtype=np.uint64)
+_CHOSEN = {"split": ("train", "seed"), "reason": ("strategy", "quota", "overlap", "relabel")}
+"""What alcli's own files say of rows that selection chose."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def read_brought(
     Raises:
         DataError: a row that cannot be taken, with its place and reason.
     """
+    validation = _read_ids(project, pool, validation_ids, reader_of) if validation_ids is not None else ()
     intake = Intake(
         project,
         Rules(unrequested="accept", advice=BROUGHT),
@@ -113,10 +116,13 @@ def read_brought(
         round=0,
         at=at,
         shown=pool.shown,
+        validation=validation or None,
     )
     if labels is not None:
         intake.take(labels, reader_of(labels))
-    validation = _read_ids(project, pool, validation_ids, reader_of) if validation_ids is not None else ()
+        if validation:
+            table = reader_of(labels).read(labels).table
+            _refuse_chosen(table, project.config.labels.id, labels, among=validation)
     answers = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *intake.rows])
     if labels is not None and not answers.num_rows:
         raise DataError("the file has no labels", where=str(labels))
@@ -136,7 +142,9 @@ def _read_ids(project: Project, pool: Named, path: Path, reader_of: Callable[[Pa
             where=path.name,
             hint=suggest(project.config.labels.id, names),
         )
-    ids = [id_.strip() for id_ in table.column(name or names[0]).to_pylist() if id_.strip()]
+    name = name or names[0]
+    _refuse_chosen(table, name, path)
+    ids = [id_.strip() for id_ in table.column(name).to_pylist() if id_.strip()]
     twice = sorted({id_ for id_ in ids if ids.count(id_) > 1}) if len(set(ids)) < len(ids) else []
     if twice:
         raise DataError(f"the id {twice[0]!r} stands twice", where=path.name, hint="name every row once")
@@ -151,3 +159,27 @@ def _read_ids(project: Project, pool: Named, path: Path, reader_of: Callable[[Pa
             hint="a test set must lie in the pool, so that its rows can be sealed",
         )
     return tuple(ids)
+
+
+def _refuse_chosen(table: pa.Table, id_column: str, path: Path, among: Sequence[str] | None = None) -> None:
+    """A file that says how its rows were chosen, as alcli's own do, shows no test row that selection chose.
+
+    Args:
+        among: the ids of the test set; None: all that the file names.
+
+    Raises:
+        DataError: the first such row.
+    """
+    ids = pc.utf8_trim_whitespace(table.column(id_column))
+    test = pa.array(among, pa.string()) if among is not None else ids
+    for column, words in _CHOSEN.items():
+        if column in table.column_names:
+            said = table.column(column)
+            chosen = pc.and_(pc.is_in(said, value_set=pa.array(words)), pc.is_in(ids, value_set=test))
+            if pc.any(chosen).as_py():
+                name, word = ids.filter(chosen)[0].as_py(), said.filter(chosen)[0].as_py()
+                raise DataError(
+                    f"the row {name!r} was chosen to be trained on ({column} {word}): it cannot measure",
+                    where=path.name,
+                    hint=f"a test set is drawn at random; if {column} means something else, remove it",
+                )

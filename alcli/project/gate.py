@@ -39,6 +39,8 @@ class Gate:
         round: where such answers are filed if they are accepted.
         retired: (id, label) of answers that were given and corrected since; sent again, they are known.
         advice: what to do about what is wrong.
+        copies: those of some ids whose rows in the pool are copies or group-mates of sealed ones.
+        validation: ids of the validation rows, which a file's column `split` may not add to; None: it may.
     """
 
     asked: Mapping[str, int]
@@ -50,6 +52,8 @@ class Gate:
     round: int = 0
     retired: Collection[tuple[str, str]] = ()
     advice: Advice = INGEST
+    copies: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
+    validation: Collection[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Checked:
     """A label file's answers, sorted out.
 
     Attributes:
-        good: the columns of `Answers.table` but `unreadable`, with ids as the pool has them, and `round`.
+        good: the columns of `Answers.table` but `unreadable` and `split`, with ids as the pool has them,
+            and `round`.
         rejected: `row`, `id`, `label`, `reason`, `hint`.
         n_ignored: answers never asked for, left aside as the gate says.
         n_unrequested: answers never asked for, taken as the gate says; they are among the good.
@@ -82,6 +87,7 @@ def check(answers: pa.Table, gate: Gate, *, source: str, unit: str = "row") -> C
     problems = _Problems(answers.num_rows)
     ids = _check_ids(answers["id"], gate, problems)
     problems.leave_aside(ids.ignored)
+    _check_split(answers, ids, gate, problems)
     _check_dates(answers, problems)
     counts = _check_labels(answers, gate, problems)
     _check_conflicts(answers, ids, problems, unit)
@@ -203,7 +209,9 @@ class _Strangers:
         self.in_pool = self._look_up(~(self.blank | self.sealed))
         self.fit[self.in_pool] = NO_FIT  # an exact match wins
         ignoring = gate.unrequested == "ignore"
-        self.taken = self.in_pool & (gate.unrequested == "accept")
+        accepted = self.in_pool & (gate.unrequested == "accept")
+        self.copies = self._are(gate.copies, accepted)
+        self.taken = accepted & ~self.copies
         self.ignored = ~self.blank & (self.fit == NO_FIT) & ignoring
         self.refused = (self.fit < 0) & ~self.taken & ~self.ignored
 
@@ -211,8 +219,12 @@ class _Strangers:
         """Which of these the pool has; an id that would be ignored either way is not looked up."""
         if self.gate.unrequested == "ignore":
             rows = rows & (self.fit != NO_FIT)
+        return self._are(self.gate.in_pool, rows)
+
+    def _are(self, among: Callable[[Sequence[str]], Collection[str]], rows: Mask) -> Mask:
+        """Which of some rows are such as `among` finds; it is not called for none."""
         wanted = self.ids.filter(pa.array(rows)).to_pylist()
-        found = self.gate.in_pool(wanted) if wanted else ()
+        found = among(wanted) if wanted else ()
         return _mask(pc.is_in(self.ids, value_set=pa.array(list(found), pa.string()))) & rows
 
     def problems(self) -> list[Problem]:
@@ -228,8 +240,8 @@ class _Strangers:
     def _problem(self, row: int, id_: str, near: int) -> Problem:
         if self.blank[row]:
             return "the id is blank", "each answer needs the id that query.csv gave it"
-        if self.sealed[row]:
-            split = self.gate.sealed[id_]
+        if self.sealed[row] or self.copies[row]:
+            split = self.gate.sealed.get(id_, "as a copy or group-mate of one that is")
             return f"this row is sealed ({split}): nobody may know its label", "remove it from the file"
         if self.in_pool[row]:
             return "this row was never asked", "--unrequested accept takes it, --requested-only does not"
@@ -239,6 +251,17 @@ class _Strangers:
             asked = self.asked[near].as_py()
             return "there is no such id in the pool", f"did you mean {asked!r}? capital letters count"
         return "there is no such id in the pool", "is this file from another project?"
+
+
+def _check_split(answers: pa.Table, ids: _Ids, gate: Gate, problems: _Problems) -> None:
+    """A column `split` may tell what is known, and puts no further row in validation."""
+    if gate.validation is None:
+        return
+    inside = _mask(pc.is_in(ids.values, value_set=pa.array(list(gate.validation), pa.string())))
+    claimed = _mask(pc.equal(answers["split"], "validation"))
+    what = "the file puts this row in validation, but only rows drawn at random for it may measure"
+    hint = "remove the row, or the column split; `alcli seed --extend-validation` adds validation rows"
+    problems.add(np.where(claimed & ~inside[ids.code], 0, -1), [(what, hint)])
 
 
 def _check_dates(answers: pa.Table, problems: _Problems) -> None:
@@ -335,7 +358,7 @@ def _used(answers: pa.Table, good: Mask) -> set[str]:
 
 def _good(answers: pa.Table, ids: _Ids, good: Mask) -> pa.Table:
     kept = pa.array(good)
-    table = answers.drop_columns(["unreadable"]).filter(kept)
+    table = answers.drop_columns(["unreadable", "split"]).filter(kept)
     resolved = ids.values.take(pa.array(ids.code[good]))
     table = table.set_column(table.column_names.index("id"), "id", resolved)
     return table.append_column("round", pa.array(ids.round[good]))

@@ -91,6 +91,8 @@ class Intake:
     at: datetime
     shown: Sequence[str] = ()
     retired: frozenset[tuple[str, str]] = frozenset()
+    copies: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
+    validation: Collection[str] | None = None
     rows: list[pa.Table] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
@@ -137,6 +139,8 @@ class Intake:
             self.round,
             self.retired,
             self.rules.advice,
+            self.copies,
+            self.validation,
         )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]

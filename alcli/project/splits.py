@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alcli.errors import IntegrityError
-from alcli.project import SPLITS, Project
+from alcli.errors import DataError, IntegrityError
+from alcli.project import LABELS, SPLITS, Project
 from alcli.project.pool import Mask, Members, Pool, Rows, RowSource, group_hashes, isin_sorted
 from alcli.tables.hashing import Hashes, hash_strings, salted
 
@@ -117,6 +117,24 @@ class Splits:
                     where=SPLITS,
                     hint="sealed rows must not change: bring the old content back, or use a new id",
                 )
+
+    def check_labeled(self, rows: Rows) -> None:
+        """Labeled rows are validation rows, which hold what they held, or may be trained on.
+
+        Raises:
+            IntegrityError: a sealed row's content was changed.
+            DataError: a row to be trained on is sealed, or a copy or group-mate of one that is.
+        """
+        content = rows.content()
+        self.check_content(rows, content)
+        leaks = self.find_sealed(rows, content) & ~Members(self.ids(VALIDATION)).find(rows)
+        if leaks.any():
+            name = rows.ids[int(np.flatnonzero(leaks)[0])].as_py()
+            raise DataError(
+                f"the labeled row {name!r} belongs to the sealed rows, or is a copy of one",
+                where=LABELS,
+                hint="undo the file that brought it: `alcli ingest --retract SOURCE`",
+            )
 
     @cached_property
     def _content_of(self) -> Mapping[str, int]:

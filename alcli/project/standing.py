@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import pyarrow.compute as pc
+
 from alcli.project import Project
 from alcli.project.intake import checked_ledger
 from alcli.project.resolve import resolve
 from alcli.project.selection import Asked, read_asked
+from alcli.project.splits import HELD_OUT, RESERVE, VALIDATION, Splits
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,16 @@ class Standing:
     def read(cls, project: Project) -> Standing:
         """From the selections and the ledger."""
         resolution = resolve(checked_ledger(project), project.config.labels.resolve)
+        sealed = Splits.read(project).ids(VALIDATION, RESERVE, HELD_OUT)
         rows, labels = resolution.rows, resolution.labels
+        labels = labels.filter(pc.invert(pc.is_in(labels["id"], value_set=sealed)))
         ids = rows["id"].to_pylist()
         asked = read_asked(project)
         return cls(
             asked,
             dict(zip(ids, rows["status"].to_pylist(), strict=True)),
             dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True)),
-            {
-                id_: label
-                for id_, label in zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True)
-                if asked.reason.get(id_) != "validation"
-            },
+            dict(zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True)),
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from alcli.errors import ConfigError
+from alcli.errors import ConfigError, DataError
 from alcli.loop import Progress, Result, find_beside, plural, silent
 from alcli.metrics import NAMES
 from alcli.project import Project
@@ -211,6 +211,7 @@ def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, dict[str, Gi
         ConfigError: it does not have so many.
     """
     given = read_splits(path, data.pool.ids)
+    _refuse_chosen(data, given, path)
     missing = sorted(set(range(repeats)) - set(given))
     if missing:
         hint = f"--repeats {missing[0]}" if missing[0] else "number them from 0"
@@ -221,6 +222,23 @@ def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, dict[str, Gi
         copies += int(np.isin(seeds, test, kind="sort").sum())
     said = [f"{plural(copies, 'seed row is', 'seed rows are')} copies of validation rows"] if copies else []
     return {repeat: given[repeat] for repeat in range(repeats)}, said
+
+
+def _refuse_chosen(data: Data, given: Mapping[int, Given], path: Path) -> None:
+    """A project's own validation rows measure, all of them, and no others.
+
+    Raises:
+        DataError: rows that may have been chosen by a strategy, or validation rows that would be trained on.
+    """
+    for repeat, start in given.items() if data.test else ():
+        wrong = sorted(set(start.test) ^ set(data.test))
+        if wrong:
+            kind = "was asked for training" if wrong[0] in start.test else "is a validation row"
+            raise DataError(
+                f"repeat {repeat} is not measured on the project's validation rows: {wrong[0]!r} {kind}",
+                where=path.name,
+                hint="leave --splits out, or name all validation rows and no others as validation",
+            )
 
 
 def _sized(project: Project, task: Task, data: Data, options: Options, arms: Sequence[Arm]) -> Task:

@@ -23,7 +23,7 @@ from alcli.project.ledger import read_ledger
 from alcli.project.pool import Pool, Rows
 from alcli.project.resolve import resolve
 from alcli.project.selection import read_selection
-from alcli.project.splits import SEED, VALIDATION
+from alcli.project.splits import SEED, VALIDATION, Splits
 from alcli.registry import STRATEGIES, reader_of
 from alcli.simulate._memory import HeldPool
 from alcli.simulate._oracle import Truth
@@ -85,7 +85,8 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
 
     Raises:
         StateError: nothing is labeled yet.
-        DataError: costs by a column, which the project does not have.
+        DataError: costs by a column, which the project does not have; a row to be trained on that is sealed.
+        IntegrityError: labels, splits or a sealed row were changed.
     """
     if not (project.root / LABELS).exists():
         raise StateError("there are no labels yet", where=LABELS, hint="or name a file: --labels FILE")
@@ -103,7 +104,9 @@ def from_project(project: Project, costs: Mapping[str, float | str]) -> Data:
     labels = pq.read_table(project.root / LABELS)
     if not labels.num_rows:
         raise StateError("no row has a label", where=LABELS, hint="ingest answers first")
-    held = _held(project, pool, labels["id"].combine_chunks())
+    sealed = Splits.read_with_groups(project, pool)
+    held = _held(project, pool, labels["id"].combine_chunks(), sealed.shown)
+    sealed.check_labeled(held.held)
     truth = _truth(held, labels, {name: np.full(len(held), float(value)) for name, value in costs.items()})
     splits = dict(zip(labels["id"].to_pylist(), labels["split"].to_pylist(), strict=True))
     test = tuple(id_ for id_ in held.ids.to_pylist() if splits[id_] == VALIDATION)
@@ -189,12 +192,17 @@ class _Named:
         return self.held.held
 
 
-def _held(project: Project, pool: Pool, ids: pa.Array) -> HeldPool:
-    """The rows of some ids, with every column that a step may ask to be shown."""
+def _held(project: Project, pool: Pool, ids: pa.Array, more: Sequence[str] = ()) -> HeldPool:
+    """The rows of some ids, with every column that a step may ask to be shown, and `more` of them."""
     config = project.config
     shown = dict.fromkeys(
         name
-        for name in (config.split.group_by, *(config.seed.stratify_by or ()), *(config.query.quotas or ()))
+        for name in (
+            *more,
+            config.split.group_by,
+            *(config.seed.stratify_by or ()),
+            *(config.query.quotas or ()),
+        )
         if name is not None
     )
     return HeldPool.of(pool.take(ids, config.features, tuple(shown)))
