@@ -224,13 +224,14 @@ def _given(data: Data, path: Path, repeats: int) -> tuple[dict[int, dict[str, Gi
     return {repeat: given[repeat] for repeat in range(repeats)}, said
 
 
-def _refuse_chosen(data: Data, given: Mapping[int, Given], path: Path) -> None:
+def _refuse_chosen(data: Data, given: Mapping[int, Mapping[str, Given]], path: Path) -> None:
     """A project's own validation rows measure, all of them, and no others.
 
     Raises:
         DataError: rows that may have been chosen by a strategy, or validation rows that would be trained on.
     """
-    for repeat, start in given.items() if data.test else ():
+    starts = ((repeat, start) for repeat, starts in given.items() for start in starts.values())
+    for repeat, start in starts if data.test else ():
         wrong = sorted(set(start.test) ^ set(data.test))
         if wrong:
             kind = "was asked for training" if wrong[0] in start.test else "is a validation row"
