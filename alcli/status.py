@@ -22,6 +22,7 @@ _NEW: dict[str, Any] = {
     "pending": 0,
     "metrics": None,
     "stop": {"verdict": "go_on", "reason": "nothing is labeled yet"},
+    "criteria": [],
     "next": "alcli seed",
     "history": [],
 }
@@ -43,9 +44,9 @@ def status(project: Project, folder: Path | None = None) -> Result:
     newest = rounds[-1]
     ingest = _newest(rounds, "ingest")
     history = read_history(project)
-    verdict = judge(project.config, history)
+    judged = judge(project.config, history)
     pending = _pending(rounds)
-    stage = "stopped" if verdict["verdict"] == "stop" else _stage(project, newest, ingest)
+    stage = "stopped" if judged["stop"]["verdict"] == "stop" else _stage(project, newest, ingest)
     counts = dict(ingest.counts) if ingest is not None else {}
     more = {
         "stage": stage,
@@ -54,7 +55,7 @@ def status(project: Project, folder: Path | None = None) -> Result:
         "validation": {"size": seed.counts["validation"], "labeled": counts.get("validation_labeled", 0)},
         "pending": pending,
         "metrics": _metrics(project),
-        "stop": verdict,
+        **judged,
         "next": _Next(project, newest, pending, folder).after(stage),
         "disputed": list(ingest.more.get("disputed", ())) if ingest is not None else [],
         "history": history,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alcli.cli._stopping import criteria_table, reason
 from alcli.cli.common import Common, aligned, command, print_lines
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _show(result: Result, common: Common) -> None:
         rows += [(title, text if unicode else text.translate(_PLAIN)) for title, text in _facts(result)]
     rows.append(("next", more["next"]))
     print_lines(common, aligned(rows, right=False))
+    if common.verbose and more["criteria"]:
+        print_lines(common, criteria_table(more), dim_first=True)
     if common.verbose and more.get("disputed"):
         print_lines(common, [f"disputed: {', '.join(more['disputed'])}"])
 
@@ -83,9 +86,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     facts.append(("validation", f"{validation['labeled']:,} of {validation['size']:,} labeled"))
     if more["metrics"] is not None:
         facts += _quality(more["metrics"], more["history"])
-    facts.append(
-        ("stop", f"{'yes' if more['stop']['verdict'] == 'stop' else 'no'}: {more['stop']['reason']}")
-    )
+    facts.append(("stop", f"{'yes' if more['stop']['verdict'] == 'stop' else 'no'}: {reason(more)}"))
     return facts
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from alcli.cli._stopping import criteria_table, reason
 from alcli.cli.common import Common, aligned, command, print_lines
 
 if TYPE_CHECKING:
@@ -46,9 +47,11 @@ def _show(result: Result, common: Common) -> None:
         if common.verbose:
             print_lines(common, aligned(_per_class(metrics)), dim_first=True)
             print_lines(common, aligned(_confusion(metrics)), dim_first=True)
-    stop = result.more.get("stop")
-    if stop and stop["verdict"] == "stop":
-        print_lines(common, [f"Stop: {stop['reason']}"])
+    if result.more["criteria"]:
+        word = "Stop" if result.more["stop"]["verdict"] == "stop" else "Go on"
+        print_lines(common, [f"{word}: {reason(result.more)}"])
+        if common.verbose:
+            print_lines(common, criteria_table(result.more), dim_first=True)
 
 
 def _headline(metrics: dict[str, Any], change: dict[str, Any] | None) -> list[list[str]]:

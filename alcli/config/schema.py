@@ -248,11 +248,32 @@ class LabelsSection(Section):
     )
 
 
+class Vote(Section):
+    """Stopping criteria that decide by vote."""
+
+    criteria: tuple[Spec, ...] = Field((), description="those that vote")
+    at_least: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="as many must say stop; null = more than half"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Vote:
+        if (self.at_least or 0) > len(self.criteria):
+            raise ValueError(f"at_least is {self.at_least}, and {len(self.criteria)} criteria vote")
+        return self
+
+    @property
+    def needed(self) -> int:
+        """Votes that stop the loop."""
+        return self.at_least or len(self.criteria) // 2 + 1
+
+
 class Stop(Section):
-    """When to stop asking: criteria of which any, or all, must hold."""
+    """When to stop asking: criteria of which any, all, or enough by vote say so."""
 
     any: tuple[Spec, ...] = Field((), description="stop when one of these says so")
     all: tuple[Spec, ...] = Field((), description="stop when every one of these says so")
+    vote: Vote = Field(Vote(), description="stop when at_least so many of its criteria say so")
 
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]

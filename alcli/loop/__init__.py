@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from alcli.config import Config
+from alcli.config.schema import Stop
 from alcli.errors import ConfigError
 from alcli.project import Project
 from alcli.registry import MODELS, STOPPING, STRATEGIES, Registry, split_spec
-from alcli.stopping import Past, Verdict
+from alcli.stopping import Past, StopSet, Verdict
 
 
 @dataclass(frozen=True)
@@ -56,36 +57,63 @@ def plural(count: int, word: str, words: str | None = None) -> str:
 
 
 def judge(config: Config, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the configured stopping criteria say of the past: {verdict: go_on | stop, reason}.
+    """What the configured stopping criteria say of the past, as keys of a JSON document.
 
     Args:
-        config: its `stop` section names criteria of which any, or all, must hold.
+        config: its `stop` section names criteria of which any, all, or enough by vote must say stop.
         history: as `alcli.project.history` reads it.
+
+    Returns:
+        `stop`, {verdict: go_on | stop, reason}; and `criteria`, as `said` has them.
     """
-    past = [
+    if not history:
+        return {"stop": {"verdict": "go_on", "reason": "no model is trained yet"}, "criteria": []}
+    criteria = said(config, past_of(config, history))
+    return {"stop": combined(config.stop, criteria), "criteria": criteria}
+
+
+def past_of(config: Config, history: Sequence[Mapping[str, Any]]) -> list[Past]:
+    """The trained rounds as criteria see them."""
+    cost = config.value("cost") or {}
+    return [
         Past(
             entry["round"],
             entry["n_labels"],
             entry["n_candidates"],
             {name: (value[0], value[1], value[2]) for name, value in entry["metrics"].items()},
+            entry.get("spent"),
+            StopSet(**entry["stop_set"]) if entry.get("stop_set") else None,
+            cost.get("per_label"),
+            cost.get("value_per_point"),
         )
         for entry in history
     ]
-    if not past:
-        return {"verdict": "go_on", "reason": "no model is trained yet"}
-    either = [_ask(spec, past) for spec in config.stop.any]
-    every = [_ask(spec, past) for spec in config.stop.all]
-    saying_stop = [verdict for verdict in either if verdict.stop]
-    if every and all(verdict.stop for verdict in every):
-        saying_stop += every
-    shown = saying_stop or [*either, *every]
-    reason = "; ".join(verdict.reason for verdict in shown) or "no stopping criterion is configured"
-    return {"verdict": "stop" if saying_stop else "go_on", "reason": reason}
 
 
-def _ask(spec: Any, past: Sequence[Past]) -> Verdict:
-    verdict: Verdict = STOPPING.build(spec).judge(past)
-    return verdict
+def said(config: Config, past: Sequence[Past]) -> list[dict[str, Any]]:
+    """What each configured criterion says of the past: {rule: any | all | vote, criterion, stop, reason}."""
+    found = []
+    for key, spec in criteria_of(config):
+        verdict: Verdict = STOPPING.build(spec).judge(past)
+        rule, name = key.split(".")[1], split_spec(spec)[0]
+        found.append({"rule": rule, "criterion": name, "stop": verdict.stop, "reason": verdict.reason})
+    return found
+
+
+def combined(stop: Stop, verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One verdict from those of all criteria: {verdict: go_on | stop, reason}."""
+    by_rule = {rule: [one for one in verdicts if one["rule"] == rule] for rule in ("any", "all", "vote")}
+    deciding = [one for one in by_rule["any"] if one["stop"]]
+    if by_rule["all"] and all(one["stop"] for one in by_rule["all"]):
+        deciding += by_rule["all"]
+    votes = [one for one in by_rule["vote"] if one["stop"]]
+    if len(votes) >= stop.vote.needed:
+        deciding += votes
+    reason = "; ".join(one["reason"] for one in deciding or verdicts)
+    return {
+        "verdict": "stop" if deciding else "go_on",
+        "reason": reason or "no stopping criterion is configured",
+    }
 
 
 def check_names(project: Project) -> None:
@@ -163,10 +191,16 @@ def _named(project: Project) -> Iterator[tuple[str, Registry[Any], Any]]:
     yield "model", MODELS, config.model.spec
     for member in config.committee.members or ():
         yield "committee.members", MODELS, member
-    for criterion in config.stop.any:
-        yield "stop.any", STOPPING, criterion
-    for criterion in config.stop.all:
-        yield "stop.all", STOPPING, criterion
+    for key, criterion in criteria_of(config):
+        yield key, STOPPING, criterion
+
+
+def criteria_of(config: Config) -> Iterator[tuple[str, Any]]:
+    """Each stopping criterion's key and spec."""
+    stop = config.stop
+    yield from (("stop.any", spec) for spec in stop.any)
+    yield from (("stop.all", spec) for spec in stop.all)
+    yield from (("stop.vote.criteria", spec) for spec in stop.vote.criteria)
 
 
 def find_beside(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,16 @@ def training_rng(config: Config, round_: int, *more: int) -> np.random.Generator
     return np.random.default_rng([config.random_state, round_, _STEP, *more])
 
 
-def fit_space(config: Config, pool: RowSource, splits: Splits) -> FeatureSpace:
-    """The features, learned from a random sample of the rows that are not sealed."""
-    ids = lowest(pool.rows(), SAMPLE, config.random_state, 0)
+def fit_space(
+    config: Config, pool: RowSource, splits: Splits, ids: Sequence[str] | None = None
+) -> FeatureSpace:
+    """The features, learned from a random sample of the rows that are not sealed.
+
+    Args:
+        ids: of the sample, the `SAMPLE` rows with the lowest keys of round 0; None: they are looked for.
+    """
+    if ids is None:
+        ids = lowest(pool.rows(), SAMPLE, config.random_state, 0)
     sample = pool.take(ids, config.features, splits.shown)
     content = sample.content()
     sample = sample.take(~splits.find_sealed(sample, content))

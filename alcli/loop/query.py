@@ -121,7 +121,7 @@ def _refuse_sealed(project: Project, round_: Round, choices: Sequence[Choice]) -
 
 def _against(project: Project) -> list[str]:
     """That a stopping criterion advises against asking more."""
-    verdict = judge(project.config, read_history(project))
+    verdict = judge(project.config, read_history(project))["stop"]
     return [f"a stopping criterion says stop: {verdict['reason']}"] if verdict["verdict"] == "stop" else []
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from alcli.estimate import Estimate, rounded
 from alcli.loop import Result, judge, plural
 from alcli.loop._learning import (
     FEWEST_HELD_OUT,
+    SAMPLE,
     classes_of,
     fit_space,
     learn,
@@ -27,12 +29,15 @@ from alcli.loop._learning import (
 )
 from alcli.loop._predictions import check_predicted, stale_predictions
 from alcli.loop._remeasure import Yardstick, predicted, read_if_intact, remeasured
+from alcli.loop._stop_set import NAME as STOP_SET
+from alcli.loop._stop_set import Drawing, Predicted, figures, read_before, unsealed
 from alcli.metrics import Metrics, evaluate, paired_change
 from alcli.models import Stored, digest_of, read_model, write_model
 from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import card_of, model_folder
 from alcli.project.pool import Pool, Rows
+from alcli.project.sample import LowestKeys
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS
 
@@ -77,8 +82,9 @@ def train(project: Project) -> Result:
 
 
 def _intact(project: Project, round_: Round, step: Step) -> bool:
-    """Whether metrics and model are there as they were written."""
-    if not project.intact(step, f"{round_.folder}/metrics.json", card_of(round_)):
+    """Whether metrics, stop set and model are there as they were written."""
+    stop_set = [name for name in step.outputs if name == f"{round_.folder}/{STOP_SET}"]
+    if not project.intact(step, f"{round_.folder}/metrics.json", card_of(round_), *stop_set):
         return False
     try:
         read_model(model_folder(project, round_))
@@ -125,7 +131,11 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
         changed=False,
         counts=step.counts,
         summary=["Up to date: labels and model settings are those that this model was trained on."],
-        more={name: report.get(name) for name in ("metrics", "temperature", "stop")},
+        more={
+            "metrics": report["metrics"],
+            "temperature": report.get("temperature"),
+            **judge(project.config, report["history"]),
+        },
     )
 
 
@@ -152,6 +162,9 @@ class _Training:
         self.labels = pq.read_table(project.root / LABELS)
         self.classes = classes_of(project.config, pc.unique(self.labels.column("label")).to_pylist())
         check_predicted(project, self.classes)
+        self.space = self._space_before()
+        self.before = read_before(project, round_.number)
+        self._draw()
 
     def run(self, started: datetime, *, restore: bool = False) -> Result:
         project, round_ = self.project, self.round
@@ -161,6 +174,7 @@ class _Training:
         calibration = self._say_calibration(trained)
         metrics, change = self._measure(trained, validation)
         on = Yardstick(validation.rows, validation.y, self.classes)
+        on_stop_set = Predicted.by(trained, self.stop_set)
         counts = {
             "labeled": len(data.rows),
             "validation_labeled": len(validation.rows),
@@ -169,7 +183,9 @@ class _Training:
         with project.change() as staged:
             folder = staged.folder(f"{round_.folder}/model")
             write_model(folder, arrays)
-            report = self._report(metrics, change, counts, on)
+            stop_set = figures(on_stop_set, self.before, self.labels.column("id").combine_chunks())
+            report = self._report(metrics, change, counts, on, stop_set)
+            on_stop_set.write(staged.path(f"{round_.folder}/{STOP_SET}"))
             staged.write(
                 f"{round_.folder}/metrics.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
             )
@@ -177,6 +193,7 @@ class _Training:
                 f"{round_.folder}/model": File(arrays.digest, len(data.rows)),
                 card_of(round_): staged.file(card_of(round_)),
                 f"{round_.folder}/metrics.json": staged.file(f"{round_.folder}/metrics.json"),
+                f"{round_.folder}/{STOP_SET}": staged.file(f"{round_.folder}/{STOP_SET}", len(self.stop_set)),
             }
             more = {"classes": list(self.classes), "votes": self.votes, "row": self.row}
             step = self.step.finished(outputs, counts, **more)
@@ -192,20 +209,38 @@ class _Training:
             round=round_.number,
             changed=True,
             counts=counts,
-            files=[f"{round_.folder}/{name}" for name in ("model/", "metrics.json", "round.json")],
+            files=[f"{round_.folder}/{name}" for name in ("model/", "metrics.json", STOP_SET, "round.json")],
             warnings=self.warnings,
             summary=[
                 f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}.",
                 *calibration,
             ],
-            more={name: report[name] for name in ("metrics", "change", "temperature", "stop")},
+            more={name: report[name] for name in ("metrics", "change", "temperature", "stop", "criteria")},
         )
 
+    def _draw(self) -> None:
+        """Ids to learn the features from, and those of the stop set, where no earlier round has them."""
+        sample = LowestKeys(SAMPLE)
+        config = self.project.config
+        drawing = Drawing(config.random_state, self.splits, self.labels.column("id").combine_chunks())
+        for rows in self.pool.rows() if self.space is None or self.before is None else ():
+            if self.space is None:
+                sample.add(rows.ids, rows.keys(config.random_state, 0))
+            if self.before is None:
+                drawing.add(rows)
+        self.sample = sample.ids()
+        self.drawn = drawing.ids() if self.before is None else self.before.ids.to_pylist()
+
     def _load(self) -> tuple[_Data, _Data]:
-        """Training and validation rows with their features; checks leaks, changes and losses on the way."""
+        """Training and validation rows with their features; checks leaks, changes and losses on the way.
+
+        The stop set's rows come with them, in the same pass over the pool.
+        """
         ids = self.labels.column("id").to_pylist()
-        rows = self.pool.take(ids, self.project.config.features, self.splits.shown)
+        rows = self.pool.take({*ids, *self.drawn}, self.project.config.features, self.splits.shown)
         self.n_pool = self.pool.n_seen
+        self.stop_set = unsealed(_only(rows, self.drawn), self.splits)
+        rows = _only(rows, ids)
         if len(rows) < len(ids):
             self._name_lost(ids, rows)
         self.splits.check_labeled(rows)
@@ -254,7 +289,7 @@ class _Training:
 
     def _fit(self, data: _Data) -> tuple[Trained, Stored]:
         config = self.project.config
-        space = self._space()
+        space = self.space or fit_space(config, self.pool, self.splits, self.sample)
         rows = Views(space, data.rows.features)
         model, members = learn(config, self.round.number, rows, data.y, len(self.classes), votes=self.votes)
         self.row = size_of_a_row(rows.features)
@@ -292,14 +327,14 @@ class _Training:
         effect = "less" if degree > 1 else "more"
         return [f"Calibrated by temperature {degree:.2f}: {effect} sure than the model alone."]
 
-    def _space(self) -> FeatureSpace:
-        """The features as an earlier round fitted them; fitted now if none did or the columns changed."""
+    def _space_before(self) -> FeatureSpace | None:
+        """The features as an earlier round fitted them; None if none did or the columns changed."""
         for round_ in reversed(self.project.rounds):
             if "train" in round_.steps and round_.number != self.round.number:
                 stored = read_if_intact(self.project, round_)
                 if stored is not None and stored.kinds == self.project.config.features.by_kind:
                     return FeatureSpace.of(stored, FEATURES)
-        return fit_space(self.project.config, self.pool, self.splits)
+        return None
 
     def _measure(self, trained: Trained, validation: _Data) -> tuple[Metrics | None, Estimate | None]:
         n_asked = len(self.splits.ids("validation"))
@@ -328,7 +363,12 @@ class _Training:
         return paired_change(theirs, proba, validation.y, rng)
 
     def _report(
-        self, metrics: Metrics | None, change: Estimate | None, counts: Mapping[str, int], on: Yardstick
+        self,
+        metrics: Metrics | None,
+        change: Estimate | None,
+        counts: Mapping[str, int],
+        on: Yardstick,
+        stop_set: Mapping[str, Any],
     ) -> dict[str, Any]:
         history, notes = remeasured(self.project, read_history(self.project, before=self.round.number), on)
         self.warnings += notes
@@ -339,15 +379,15 @@ class _Training:
             "n_candidates": self._n_candidates(),
             "metrics": {name: list(value) for name, value in headline.items()},
             "validation": on.identity,
+            "stop_set": stop_set,
         }
-        verdict = judge(self.project.config, [*history, now])
         return {
             "round": self.round.number,
             "n_labels": counts["labeled"],
             "metrics": metrics.to_json() if metrics else None,
             "change": {"accuracy": change.to_json()} if change else None,
             "temperature": self.temperature,
-            "stop": verdict,
+            **judge(self.project.config, [*history, now]),
             "history": [*history, now],
         }
 
@@ -358,6 +398,12 @@ class _Training:
         sealed = drawn["validation"] + drawn["reserve"] + drawn["held_out"]
         answered = sum(answers[name] for name in ("labeled", "skipped", "unsure", "disputed"))
         return max(0, self.n_pool - sealed - answered)
+
+
+def _only(rows: Rows, ids: Sequence[str]) -> Rows:
+    """Those of some ids."""
+    found = pc.is_in(rows.ids, value_set=pa.array(ids, pa.string()))
+    return rows.take(found.to_numpy(zero_copy_only=False))
 
 
 def _all_labels(count: int) -> str:

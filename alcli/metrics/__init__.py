@@ -16,6 +16,7 @@ from alcli.metrics.quality import (
     figures,
     paired_change,
     paired_losses,
+    standard_errors,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "figures",
     "paired_change",
     "paired_losses",
+    "standard_errors",
 ]

@@ -10,8 +10,8 @@ from alcli.project import Project
 from alcli.tables.atomic import file_errors
 
 Past = Mapping[str, Any]
-"""One trained round: round, n_labels, n_candidates, metrics, {name: [value, low, high]}, and the `validation`
-rows that these were measured on, {rows, sha256}."""
+"""One trained round: round, n_labels, n_candidates, metrics {name: [value, low, high]}, and what older rounds
+lack: validation, the rows measured on {rows, sha256}; stop_set, as `alcli.stopping.StopSet`; spent."""
 
 
 def read_history(project: Project, before: int | None = None) -> list[Past]:

@@ -8,15 +8,51 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class StopSet:
+    """What a round's model says of the stop set: pool rows drawn at random at the first training, then fixed.
+
+    Attributes:
+        n_rows: of it that the pool still has.
+        kappa: Cohen's kappa of the predicted classes with those of the round before; 0 where both predicted
+            one and the same class only. None: there is no round before with a stop set, or no row.
+        changed: share of these rows whose predicted class is another one.
+        n_unlabeled: rows that have no label yet.
+        mean_entropy: the mean over these of the entropy of a row's class probabilities, divided by that of
+            equal ones: from 0 (certain) to 1. None: there is no such row.
+        max_entropy: the highest of these.
+    """
+
+    n_rows: int
+    kappa: float | None
+    changed: float | None
+    n_unlabeled: int
+    mean_entropy: float | None
+    max_entropy: float | None
+
+
+@dataclass(frozen=True)
 class Past:
-    """One trained round: how many training labels it had, how many rows could still be asked, and its
-    metrics on the validation set, each as (value, low, high).
+    """One trained round.
+
+    Attributes:
+        round: its number.
+        n_labels: training labels.
+        n_candidates: rows that could still be asked.
+        metrics: on the validation set, each as (value, low, high).
+        spent: what all labels so far have cost; None: that is not known.
+        stop_set: None where an older alcli trained the round.
+        cost_per_label: what a label costs; None: that is not known.
+        value_per_point: what a point of the metric, a hundredth, is worth in the same unit; None: not known.
     """
 
     round: int
     n_labels: int
     n_candidates: int
     metrics: Mapping[str, tuple[float, float, float]]
+    spent: float | None = None
+    stop_set: StopSet | None = None
+    cost_per_label: float | None = None
+    value_per_point: float | None = None
 
 
 @dataclass(frozen=True)

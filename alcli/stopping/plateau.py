@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alcli.stopping import Criterion, Past, Verdict
+from alcli.stopping._checks import check_count
 from alcli.stopping._metric import check_metric, lacking
 
 
@@ -28,8 +29,7 @@ class Plateau(Criterion):
 
     def __post_init__(self) -> None:
         check_metric(self.metric)
-        if type(self.rounds) is not int or self.rounds < 1:
-            raise ValueError(f"rounds must be a whole number of at least 1, found {self.rounds!r}")
+        check_count("rounds", self.rounds)
 
     def judge(self, history: Sequence[Past]) -> Verdict:
         """Looks at the newest `rounds` + 1 rounds."""

@@ -10,9 +10,11 @@ import pytest
 from alcli.errors import ConfigError
 from alcli.metrics import NAMES
 from alcli.registry import STOPPING
-from alcli.stopping import Criterion, Past, Verdict
+from alcli.stopping import Criterion, Past, StopSet, Verdict
 
 EXAMPLES = {"int": 500, "float": 0.9, "str": "accuracy"}
+ONE_OF = {"budget": {"labels": 500}}
+"""Of several parameters one must be given."""
 
 
 def example(name: str) -> Criterion:
@@ -22,12 +24,12 @@ def example(name: str) -> Criterion:
         for field in dataclasses.fields(STOPPING.load(name))
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    criterion = STOPPING.build({"name": name, **needed})
+    criterion = STOPPING.build({"name": name, **needed, **ONE_OF.get(name, {})})
     assert isinstance(criterion, Criterion)
     return criterion
 
 
-def rounds(count: int, *, measured: bool = True) -> list[Past]:
+def rounds(count: int, *, measured: bool = True, watched: bool = True) -> list[Past]:
     """A loop that learns quickly, then slowly, and asks its last candidates in the newest of 12 rounds."""
     return [
         Past(
@@ -35,17 +37,44 @@ def rounds(count: int, *, measured: bool = True) -> list[Past]:
             n_labels=200 * i,
             n_candidates=max(2400 - 200 * i, 0),
             metrics=dict.fromkeys(NAMES, (1 - 0.5 / i, 0.95 - 0.5 / i, 1 - 0.3 / i)) if measured else {},
+            stop_set=stop_set(i) if watched else None,
         )
         for i in range(1, count + 1)
     ]
 
 
+def stop_set(i: int) -> StopSet:
+    """Of 480 rows, all labeled in the twelfth round."""
+    is_open = i < 12
+    return StopSet(
+        n_rows=480,
+        kappa=1 - 0.1 / i if i > 1 else None,
+        changed=0.05 / i if i > 1 else None,
+        n_unlabeled=480 - 40 * i,
+        mean_entropy=0.4 / i if is_open else None,
+        max_entropy=1 / i if is_open else None,
+    )
+
+
 HISTORIES = {
     "one round": rounds(1),
     "two rounds": rounds(2),
-    "many rounds": rounds(12),
+    "many rounds": rounds(11),
     "one round without validation labels": rounds(1, measured=False),
     "many rounds without validation labels": rounds(12, measured=False),
+    "twelve rounds": rounds(12),
+    "rounds of an older alcli": rounds(5, watched=False),
+    "a stop set since the fourth round": [*rounds(3, watched=False), *rounds(6)[3:]],
+    "no row ever unlabeled": [
+        dataclasses.replace(past, stop_set=StopSet(0, None, None, 0, None, None)) for past in rounds(5)
+    ],
+    "one label more a round, and none": [
+        dataclasses.replace(past, n_labels=n) for past, n in zip(rounds(5), (1, 2, 3, 3, 3), strict=True)
+    ],
+    "with money": [
+        dataclasses.replace(past, spent=0.5 * past.n_labels, cost_per_label=0.5, value_per_point=90.0)
+        for past in rounds(6)
+    ],
     "validation labels since the second round": [*rounds(1, measured=False), *rounds(6)[1:]],
 }
 
@@ -53,8 +82,18 @@ every_criterion = pytest.mark.parametrize("name", STOPPING.names())
 every_history = pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
 
 
-def test_the_four_criteria_of_the_first_release_are_there() -> None:
-    assert {"budget", "target", "plateau", "pool_exhausted"} <= set(STOPPING.names())
+def test_the_criteria_that_configs_name_are_there() -> None:
+    assert {
+        "budget",
+        "target",
+        "plateau",
+        "stabilizing_predictions",
+        "classification_change",
+        "overall_uncertainty",
+        "max_confidence",
+        "expected_gain",
+        "pool_exhausted",
+    } == set(STOPPING.names())
 
 
 @every_criterion
