@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
+from alcli.cli._stopping import back_test_lines
 from alcli.cli.common import Common, aligned, command, print_lines, progress_bar
 from alcli.errors import ConfigError
 
@@ -153,9 +154,20 @@ def _show(result: Result, common: Common) -> None:
             console.print(line, soft_wrap=True)
         console.print()
     print_lines(common, aligned(_table(more)), dim_first=True)
+    for name in _tested(more, common) if len(curves[names[0]]) > 1 else ():
+        console.print()
+        print_lines(common, back_test_lines(more, name), dim_first=True)
     console.print()
     for line in more["verdict"]:
         console.print(line, markup=False)
+
+
+def _tested(more: Any, common: Common) -> list[str]:
+    """The strategies whose back-tests of stopping criteria are shown: the configured one, or all."""
+    if common.verbose:
+        return _best(more)
+    others = [name for name in _best(more) if name != more["strategies"][name]["baseline"]]
+    return [more["default"]] if more["default"] in others else others[:1] or [more["baseline"]]
 
 
 def _best(more: Any) -> list[str]:

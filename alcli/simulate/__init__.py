@@ -36,6 +36,7 @@ from alcli.simulate._results import (
     summary,
     tidy,
 )
+from alcli.simulate._stopping import back_tests
 from alcli.simulate._work import Task, Work, run_all, with_confusion
 from alcli.tables.atomic import atomic_write, check_writable, file_errors
 
@@ -108,6 +109,7 @@ def simulate(project: Project, options: Options, progress: Progress = silent) ->
     comparisons = compared(replays, arms, options.metric, project.config.random_state)
     default = split_spec(project.config.value("query.strategy"))[0]
     found = summary(comparisons, replays, options.metric, SPOKEN[options.metric], default)
+    found["stopping"] = back_tests(replays, project.config, options.metric, next(iter(options.costs), None))
     starts = {repeat: work.starts(arms, repeat) for repeat in range(options.repeats)}
     firsts = [next(iter(by_seed.values())) for by_seed in starts.values()]
     counts = _counts(options, arms, data, task, firsts[0])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 from alcli.config import Config
 from alcli.engine import Trained, Views, size_of_a_row
 from alcli.errors import DataError
+from alcli.loop import _stop_set
 from alcli.loop._drawing import draw_splits
 from alcli.loop._ground import Ground
 from alcli.loop._learning import classes_of, fit_space, learn, needs_votes
 from alcli.loop._picking import Picking
 from alcli.loop._scoring import Scoring
-from alcli.metrics import figures
+from alcli.metrics import figures, standard_errors
 from alcli.project.brought import Brought
 from alcli.project.pool import Rows, group_hashes
 from alcli.project.resolve import resolve
@@ -40,12 +42,18 @@ class Point:
     Attributes:
         round: from 1, as a project counts.
         n_labels: training labels.
+        n_candidates: rows that could still be asked.
         figures: the model's quality on the test rows, and what the answers have cost so far, by name.
+        errors: sampling errors of those of the figures that have one.
+        stop_set: what the model says of the stop set, as `alcli.stopping.StopSet`.
     """
 
     round: int
     n_labels: int
+    n_candidates: int
     figures: Mapping[str, float]
+    errors: Mapping[str, float]
+    stop_set: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -123,9 +131,12 @@ class Replay:
     _asked: dict[str, tuple[int, str]] = field(default_factory=dict)
     _ledger: pa.Table = None
     _paid: Counter[str] = field(default_factory=Counter)
+    _predicted: _stop_set.Predicted | None = None
+    _n_sealed: int = 0
 
     def points(self) -> Iterator[Point]:
         """Every round's model, measured; ends when the budget or the pool is used up."""
+        self._n_sealed = len(self.start.splits.ids(VALIDATION, RESERVE, HELD_OUT))
         self._ask([Choice(id_, "", "seed") for id_ in self.start.seed], 0)
         number = 0
         while True:
@@ -134,7 +145,10 @@ class Replay:
             if not labels.num_rows:  # all were skipped, or are in dispute
                 return
             ground = self._train(number, labels)
-            yield Point(number, labels.num_rows, {**self._measure(ground.trained), **self._paid})
+            n_candidates = len(self.pool) - self._n_sealed - len(standing.status)
+            found, errors = self._measure(ground.trained)
+            watched = self._watch(ground.trained, labels)
+            yield Point(number, labels.num_rows, n_candidates, {**found, **self._paid}, errors, watched)
             size = min(self.config.query.batch_size, self.budget - len(self._asked))
             choices = self._choose(ground, standing, size) if size > 0 else []
             if not choices:
@@ -198,12 +212,26 @@ class Replay:
         scoring = Scoring(ground, self.start.splits, strategy, standing.labels)
         return Picking(ground, held_scores(list(scoring.tables())), standing).choose(size)
 
-    def _measure(self, trained: Trained) -> dict[str, float]:
-        """The model's figures on the test rows, by their true labels."""
+    def _watch(self, trained: Trained, labels: pa.Table) -> dict[str, Any]:
+        """What the model says of the stop set, drawn before the first time."""
+        labeled = labels["id"].combine_chunks()
+        if self._predicted is None:
+            drawing = _stop_set.Drawing(self.config.random_state, self.start.splits, labeled)
+            for rows in self.pool.rows():
+                drawing.add(rows)
+            drawn = _stop_set.unsealed(self.pool.take(drawing.ids()), self.start.splits)
+        else:
+            drawn = self.pool.take(self._predicted.ids)
+        before, self._predicted = self._predicted, _stop_set.Predicted.by(trained, drawn)
+        return _stop_set.figures(self._predicted, before, labeled)
+
+    def _measure(self, trained: Trained) -> tuple[dict[str, float], dict[str, float]]:
+        """The model's figures on the test rows, by their true labels, and their sampling errors."""
         proba = trained.evidence(self._test_rows.features, ("proba",))["proba"]
         names, y = self._truth
         number = np.array([trained.classes.index(name) for name in names])
-        return figures(proba, number[y], trained.classes)
+        given = proba, number[y], trained.classes
+        return figures(*given), standard_errors(*given)
 
     @cached_property
     def _test_rows(self) -> Rows:

@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmark import agreement, check, duplicates, labels, large, million, startup, strategies, text
+from tests.benchmark import (
+    agreement,
+    check,
+    duplicates,
+    labels,
+    large,
+    million,
+    startup,
+    stopping,
+    strategies,
+    text,
+)
 from tests.benchmark.label_efficiency import beside, published, replay, suite
 from tests.benchmark.measure import say
 
@@ -27,6 +38,7 @@ BENCHMARKS = {
     "beside": beside.benchmark,
     "published": published.benchmark,
     "replay": replay.benchmark,
+    "stopping": stopping.benchmark,
 }
 USUAL = ("startup", "million", "text", "duplicates")
 LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")

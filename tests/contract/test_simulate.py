@@ -37,6 +37,12 @@ def figures(lab: Any, strategy: str, repeat: int, metric: str) -> list[float]:
     ]
 
 
+def kept(lab: Any) -> list[list[dict[str, Any]]]:
+    """The points of every replay that was finished."""
+    files = [json.loads(path.read_text()) for path in (lab.root / ".alcli/simulate").glob("*.json")]
+    return [points for points in files if isinstance(points[0], dict)]
+
+
 def content(lab: Any, folder: str = "simulation") -> dict[str, bytes]:
     return {name: (lab.root / folder / name).read_bytes() for name in FILES}
 
@@ -82,6 +88,9 @@ def test_a_replay_is_what_the_commands_do(make_lab, kind, query):
         row["n_labels"] for row in results(lab) if (row["strategy"], row["metric"]) == (name, "accuracy")
     ]
     assert labels == [report["n_labels"] for report in walked]
+    pasts = [report["history"][-1] for report in walked]
+    watched = [[past["stop_set"], past["n_candidates"]] for past in pasts]
+    assert watched in [[[point["stop_set"], point["n_candidates"]] for point in arm] for arm in kept(lab)]
     drawn = pq.read_table(lab.root / "simulation/splits.parquet").to_pylist()
     assert {row["id"] for row in drawn if row["split"] == "validation"} == lab.split("validation")
     assert {row["id"] for row in drawn if row["split"] == "seed"} == lab.split("seed")
