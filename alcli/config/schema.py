@@ -259,7 +259,7 @@ class Vote(Section):
     @model_validator(mode="after")
     def _can_be_reached(self) -> Vote:
         if (self.at_least or 0) > len(self.criteria):
-            raise ValueError(f"at_least is {self.at_least}, and {len(self.criteria)} criteria vote")
+            raise ValueError(f"at_least is {self.at_least}, of {len(self.criteria)} criteria")
         return self
 
     @property

@@ -55,7 +55,7 @@ class ExpectedGain(Criterion):
         law, counts = self._law(history)
         if law is None:
             needed = "2 measured rounds with different numbers of labels give a forecast"
-            return Verdict(False, f"{needed}, there is {len(counts)}")
+            return Verdict(False, f"{needed}; so far: {len(counts)}")
         labels = self.labels or newest.n_labels - counts[-2]
         gain = law.gain(newest.n_labels, newest.n_labels + labels)
         least, why = self._least(labels, newest)

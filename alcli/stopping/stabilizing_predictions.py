@@ -41,7 +41,7 @@ class StabilizingPredictions(Criterion):
         """Looks at the newest `rounds` rounds."""
         if len(history) <= self.rounds:
             needed = f"{self.rounds + 1} trained rounds give {self.rounds} comparisons"
-            return Verdict(False, f"{needed}, there are {len(history)}")
+            return Verdict(False, f"{needed}; so far: {len(history)}")
         found = []
         for past in history[-self.rounds :]:
             if past.stop_set is None or past.stop_set.kappa is None:

@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 
 from alcli.estimate import Estimate
-from alcli.metrics import HIGHER_IS_BETTER, NAMES, Metrics, evaluate, paired_change
+from alcli.metrics import HIGHER_IS_BETTER, NAMES, Metrics, evaluate, paired_change, standard_errors
 from alcli.metrics._sampling import resamples
 from alcli.stopping import _metric
 
@@ -330,3 +330,28 @@ def test_metrics_and_criteria_load_neither_sklearn_nor_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_standard_errors_are_those_that_resampling_finds(n_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    n = 2_000
+    y = rng.integers(n_classes, size=n)
+    logits = rng.normal(size=(n, n_classes)) + 1.5 * np.eye(n_classes)[y]
+    proba = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    classes = tuple("abcd"[:n_classes])
+    found = standard_errors(proba, y, classes)
+    resampled = evaluate(proba, y, classes, rng).headline()
+    assert found.keys() == {"accuracy", "macro_f1", "log_loss", "brier"}
+    for name, error in found.items():
+        _, low, high = resampled[name]
+        assert error == pytest.approx((high - low) / 3.92, rel=0.12)
+
+
+def test_where_all_rows_are_right_the_error_is_not_0() -> None:
+    y = np.array([0, 1] * 10)
+    proba = np.eye(2, dtype=np.float32)[y]
+    found = standard_errors(proba, y, ("ham", "spam"))
+    low = evaluate(proba, y, ("ham", "spam"), np.random.default_rng(0)).accuracy.low
+    assert 1 - 1.96 * found["accuracy"] == pytest.approx(low)
+    assert found["macro_f1"] == found["accuracy"]

@@ -182,7 +182,7 @@ def test_the_bound_on_the_change_of_f_is_that_of_the_threshold() -> None:
 
 def test_three_comparisons_need_four_rounds() -> None:
     assert StabilizingPredictions().judge(agreeing(1.0, 1.0)) == Verdict(
-        False, "4 trained rounds give 3 comparisons, there are 3"
+        False, "4 trained rounds give 3 comparisons; so far: 3"
     )
     assert StabilizingPredictions().judge(agreeing(1.0, 1.0, 1.0)).stop
 
@@ -289,7 +289,7 @@ def test_a_loss_that_falls_no_more_stops() -> None:
 
 def test_one_round_is_no_curve() -> None:
     assert ExpectedGain().judge(curve(FLAT[:1])) == Verdict(
-        False, "2 measured rounds with different numbers of labels give a forecast, there is 1"
+        False, "2 measured rounds with different numbers of labels give a forecast; so far: 1"
     )
 
 
