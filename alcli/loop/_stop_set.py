@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from alcli.engine import Trained
 from alcli.estimate import rounded
 from alcli.project import Project
+from alcli.project.columns import take
 from alcli.project.pool import Members, Rows
 from alcli.project.sample import LowestKeys
 from alcli.project.splits import Splits
@@ -119,16 +120,17 @@ def figures(now: Predicted, before: Predicted | None, labeled: pa.Array) -> dict
         labeled: ids of rows that have a label.
     """
     is_open = ~pc.is_in(now.ids, value_set=labeled).to_numpy(zero_copy_only=False)
-    doubts = entropies(now.proba[is_open])
-    agreed, changed = agreement(now, before) if before is not None and len(now.ids) else (None, None)
-    return {
-        "n_rows": len(now.ids),
-        "kappa": agreed,
-        "changed": changed,
-        "n_unlabeled": len(doubts),
-        "mean_entropy": rounded(float(doubts.mean())) if len(doubts) else None,
-        "max_entropy": rounded(float(doubts.max())) if len(doubts) else None,
-    }
+    found: dict[str, Any] = {"n_rows": len(now.ids), "n_unlabeled": int(is_open.sum())}
+    found |= dict.fromkeys(("kappa", "changed", "mean_entropy", "max_entropy"))
+    if not is_open.any():
+        return found
+    now = Predicted(take(now.ids, np.flatnonzero(is_open)), now.proba[is_open], now.classes)
+    if before is not None:
+        found["kappa"], found["changed"] = agreement(now, before)
+    doubts = entropies(now.proba)
+    for name, doubt in (("mean_entropy", doubts.mean()), ("max_entropy", doubts.max())):
+        found[name] = rounded(float(doubt))
+    return found
 
 
 def agreement(now: Predicted, before: Predicted) -> tuple[float, float]:

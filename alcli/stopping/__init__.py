@@ -11,21 +11,23 @@ from dataclasses import dataclass
 class StopSet:
     """What a round's model says of the stop set: pool rows drawn at random at the first training, then fixed.
 
+    All figures are of its rows that have no label: a model knows by heart what it has learned from.
+
     Attributes:
         n_rows: of it that the pool still has.
+        n_unlabeled: rows of these that have no label.
         kappa: Cohen's kappa of the predicted classes with those of the round before; 0 where both predicted
-            one and the same class only. None: there is no round before with a stop set, or no row.
-        changed: share of these rows whose predicted class is another one.
-        n_unlabeled: rows that have no label yet.
-        mean_entropy: the mean over these of the entropy of a row's class probabilities, divided by that of
-            equal ones: from 0 (certain) to 1. None: there is no such row.
+            one and the same class only. None: there is no round before that has a stop set, or no row.
+        changed: share of the rows whose predicted class is another one than then.
+        mean_entropy: the mean entropy of a row's class probabilities, divided by that of equal ones: from 0
+            (certain) to 1. None: there is no row.
         max_entropy: the highest of these.
     """
 
     n_rows: int
+    n_unlabeled: int
     kappa: float | None
     changed: float | None
-    n_unlabeled: int
     mean_entropy: float | None
     max_entropy: float | None
 

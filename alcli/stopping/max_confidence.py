@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alcli.stopping import Criterion, Past, Verdict
 from alcli.stopping._checks import check_share
-from alcli.stopping._stop_set import cannot_doubt
+from alcli.stopping._stop_set import unknown
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MaxConfidence(Criterion):
     batch is labeled by the time that a model has learned from the one before. One noisy row keeps it going.
 
     >>> from alcli.stopping import StopSet
-    >>> newest = Past(3, 600, 9000, {}, stop_set=StopSet(2000, 0.99, 0.01, 1900, 0.001, 0.04))
+    >>> newest = Past(3, 600, 9000, {}, stop_set=StopSet(2000, 1900, 0.99, 0.01, 0.001, 0.04))
     >>> MaxConfidence().judge([newest]).stop, MaxConfidence(threshold=0.05).judge([newest]).stop
     (False, True)
     """
@@ -34,7 +34,7 @@ class MaxConfidence(Criterion):
         """Looks at the newest round only."""
         found = history[-1].stop_set
         if found is None or found.max_entropy is None:
-            return Verdict(False, cannot_doubt(history[-1]))
+            return Verdict(False, unknown(history[-1]))
         stop = found.max_entropy <= self.threshold
         relation = "at most" if stop else "above"
         rows = f"the stop set's {found.n_unlabeled} unlabeled rows"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alcli.stopping import Criterion, Past, Verdict
 from alcli.stopping._checks import check_share
-from alcli.stopping._stop_set import cannot_doubt
+from alcli.stopping._stop_set import unknown
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class OverallUncertainty(Criterion):
     and on data whose classes truly overlap it may never stop.
 
     >>> from alcli.stopping import StopSet
-    >>> newest = Past(3, 600, 9000, {}, stop_set=StopSet(2000, 0.95, 0.01, 1900, 0.042, 0.9))
+    >>> newest = Past(3, 600, 9000, {}, stop_set=StopSet(2000, 1900, 0.95, 0.01, 0.042, 0.9))
     >>> OverallUncertainty().judge([newest]).stop, OverallUncertainty(threshold=0.01).judge([newest]).stop
     (True, False)
     """
@@ -33,7 +33,7 @@ class OverallUncertainty(Criterion):
         """Looks at the newest round only."""
         found = history[-1].stop_set
         if found is None or found.mean_entropy is None:
-            return Verdict(False, cannot_doubt(history[-1]))
+            return Verdict(False, unknown(history[-1]))
         stop = found.mean_entropy <= self.threshold
         relation = "at most" if stop else "above"
         rows = f"the stop set's {found.n_unlabeled} unlabeled rows"

@@ -8,21 +8,21 @@ from statistics import fmean
 
 from alcli.stopping import Criterion, Past, Verdict
 from alcli.stopping._checks import check_count, check_share
-from alcli.stopping._stop_set import cannot_compare
+from alcli.stopping._stop_set import unknown
 
 
 @dataclass(frozen=True)
 class StabilizingPredictions(Criterion):
     """Stop once successive models agree: a mean kappa of at least `kappa` over the newest `rounds` rounds.
 
-    Kappa is Cohen's, of a round's predictions of the stop set with those of the round before. Source:
-    Bloodgood and Vijay-Shanker, CoNLL 2009, who take 0.99 over 3. Where kappa is at least T, the F-measures
-    of two such models of two classes differ by at most 4 (1 - T) / T (Bloodgood and Grothendieck, CoNLL
-    2013; Altschuler and Bloodgood, ICSC 2019, choose T by it). Needs no validation label, and `rounds` + 1
-    rounds. A small batch changes a model less than a large one does, and so stops it sooner.
+    Kappa is Cohen's, of a round's predictions of the stop set's unlabeled rows with those of the round
+    before. Source: Bloodgood and Vijay-Shanker, CoNLL 2009, who take 0.99 over 3. Where kappa is at least T,
+    the F-measures of two such models of two classes differ by at most 4 (1 - T) / T (Bloodgood and
+    Grothendieck, CoNLL 2013; Altschuler and Bloodgood, ICSC 2019, choose T by it). Needs no validation
+    label, and `rounds` + 1 rounds. A small batch changes a model less than a large one, and stops it sooner.
 
     >>> from alcli.stopping import StopSet
-    >>> agreed = [StopSet(2000, kappa, 0.005, 1900, 0.1, 0.9) for kappa in (None, 0.989, 0.991, 0.992)]
+    >>> agreed = [StopSet(2000, 1900, kappa, 0.005, 0.1, 0.9) for kappa in (None, 0.989, 0.991, 0.992)]
     >>> history = [Past(n, 200 * n, 9000, {}, stop_set=found) for n, found in enumerate(agreed, start=1)]
     >>> StabilizingPredictions().judge(history).stop, StabilizingPredictions(kappa=0.995).judge(history).stop
     (True, False)
@@ -45,7 +45,7 @@ class StabilizingPredictions(Criterion):
         found = []
         for past in history[-self.rounds :]:
             if past.stop_set is None or past.stop_set.kappa is None:
-                return Verdict(False, cannot_compare(past))
+                return Verdict(False, unknown(past))
             found.append(past.stop_set.kappa)
         mean = round(fmean(found), 9)
         stop = mean >= self.kappa

@@ -48,8 +48,8 @@ def stop_set(i: int) -> StopSet:
     is_open = i < 12
     return StopSet(
         n_rows=480,
-        kappa=1 - 0.1 / i if i > 1 else None,
-        changed=0.05 / i if i > 1 else None,
+        kappa=1 - 0.1 / i if is_open and i > 1 else None,
+        changed=0.05 / i if is_open and i > 1 else None,
         n_unlabeled=480 - 40 * i,
         mean_entropy=0.4 / i if is_open else None,
         max_entropy=1 / i if is_open else None,
@@ -66,7 +66,7 @@ HISTORIES = {
     "rounds of an older alcli": rounds(5, watched=False),
     "a stop set since the fourth round": [*rounds(3, watched=False), *rounds(6)[3:]],
     "no row ever unlabeled": [
-        dataclasses.replace(past, stop_set=StopSet(0, None, None, 0, None, None)) for past in rounds(5)
+        dataclasses.replace(past, stop_set=StopSet(0, 0, None, None, None, None)) for past in rounds(5)
     ],
     "one label more a round, and none": [
         dataclasses.replace(past, n_labels=n) for past, n in zip(rounds(5), (1, 2, 3, 3, 3), strict=True)

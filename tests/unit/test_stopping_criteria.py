@@ -150,15 +150,15 @@ def watched(*stop_sets: StopSet | None) -> list[Past]:
 
 def agreeing(*kappas: float | None) -> list[Past]:
     """A first round, and rounds whose models agree so far with the one before."""
-    return watched(*(StopSet(2000, kappa, 0.01, 1900, 0.1, 0.9) for kappa in (None, *kappas)))
+    return watched(*(StopSet(2000, 1900, kappa, 0.01, 0.1, 0.9) for kappa in (None, *kappas)))
 
 
 def changing(share: float) -> list[Past]:
-    return watched(StopSet(2000, 0.98, share, 1900, 0.1, 0.9))
+    return watched(StopSet(2400, 2000, 0.98, share, 0.1, 0.9))
 
 
 def doubting(mean: float, highest: float) -> list[Past]:
-    return watched(StopSet(2000, 0.98, 0.01, 1900, mean, highest))
+    return watched(StopSet(2000, 1900, 0.98, 0.01, mean, highest))
 
 
 def test_predictions_have_settled_where_three_kappas_are_0_99_on_average() -> None:
@@ -315,10 +315,11 @@ def test_a_round_of_an_older_alcli_decides_nothing(criterion: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("criterion", [OverallUncertainty(threshold=1.0), MaxConfidence(threshold=1.0)])
-def test_where_every_row_is_labeled_there_is_nothing_to_be_certain_of(criterion: Any) -> None:
-    assert criterion.judge(watched(StopSet(40, 1.0, 0.0, 0, None, None))) == Verdict(
-        False, "round 1's stop set has no unlabeled row (40 in all)"
+@pytest.mark.parametrize("criterion", STOP_SET_CRITERIA, ids=lambda one: type(one).__name__)
+def test_where_every_row_is_labeled_there_is_nothing_to_look_at(criterion: Any) -> None:
+    nothing = StopSet(40, 0, None, None, None, None)
+    assert criterion.judge(watched(nothing, nothing)) == Verdict(
+        False, "round 2's stop set has no unlabeled row (40 in all)"
     )
 
 
