@@ -130,6 +130,7 @@ class Work:
             raise DataError(what, hint="lower --skip-rate or --noise, or raise seed.size")
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, json.dumps([asdict(point) for point in points]))
+        self.start(arm, repeat)  # kept while it is at hand: drawing it again takes as long as a round
         return points
 
     def finished(self, arm: Arm, repeat: int) -> list[Point] | None:
