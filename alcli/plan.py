@@ -12,8 +12,8 @@ from alcli.curves.power_law import PowerLaw
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
 from alcli.loop._curve import Measured
-from alcli.loop._money import Spent
 from alcli.loop._people import Work, work_by_round
+from alcli.loop._spending import spent_on
 from alcli.project import Project
 from alcli.project.history import read_history
 
@@ -97,7 +97,7 @@ def plan(project: Project, limits: Limits) -> Result:
             "batch_size": config.query.batch_size,
             "metric": metric,
             "minutes_per_label": ahead.minutes,
-            "spent": None if cost is None else round(Spent.of(project).money(cost), 2),
+            "spent": None if cost is None else round(spent_on(project).money(cost), 2),
             "currency": cost.currency if cost is not None else "",
             "by_round": [vars(work) | {"disagreement": work.disagreement} for work in people],
         },

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, STOP, Finding, Verdict
 from alcli.config import Cost
-from alcli.loop._money import Spent, amount
+from alcli.loop._money import amount
+from alcli.loop._spending import spent_on
 
 MUCH, SOME, ROUNDS = 0.5, 0.25, 5
 """Savings that few and that many data sets allow; rounds to look ahead where nothing says how far."""
@@ -21,7 +22,7 @@ def look(facts: Facts) -> Finding:
     if cost is None:
         advice = "set cost.per_label (and cost.per_round, your time) to see what selection must save to pay"
         return Finding.unknown("money", "no cost is set", advice)
-    spent = Spent.of(facts.project).money(cost) if facts.standing is not None else 0.0
+    spent = spent_on(facts.project).money(cost) if facts.standing is not None else 0.0
     ahead, known = _Ahead.of(facts, cost), facts.known_saving
     at_random = None if known is None else ahead.labels_cost / max(1e-9, 1 - known.value)
     pays = f"selection pays above a saving of {ahead.break_even:.0%}"

@@ -11,6 +11,7 @@ from typing import Any
 from alcli.config import Config
 from alcli.config.schema import Stop
 from alcli.errors import ConfigError
+from alcli.loop._money import Spent
 from alcli.project import Project
 from alcli.registry import MODELS, STOPPING, STRATEGIES, Registry, split_spec
 from alcli.stopping import Past, StopSet, Verdict
@@ -74,17 +75,17 @@ def judge(config: Config, history: Sequence[Mapping[str, Any]]) -> dict[str, Any
 
 def past_of(config: Config, history: Sequence[Mapping[str, Any]]) -> list[Past]:
     """The trained rounds as criteria see them."""
-    cost = config.value("cost") or {}
+    cost = config.cost
     return [
         Past(
             entry["round"],
             entry["n_labels"],
             entry["n_candidates"],
             {name: (value[0], value[1], value[2]) for name, value in entry["metrics"].items()},
-            entry.get("spent"),
+            Spent(**entry["spent"]).money(cost) if cost is not None and entry.get("spent") else None,
             StopSet(**entry["stop_set"]) if entry.get("stop_set") else None,
-            cost.get("per_label"),
-            cost.get("value_per_point"),
+            cost.per_label if cost is not None else None,
+            cost.value_per_point if cost is not None else None,
         )
         for entry in history
     ]

@@ -1,16 +1,10 @@
-"""What a project has cost so far, by the prices in `cost`."""
+"""What a project costs, by the prices in `cost`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from alcli.config import Cost
-from alcli.project import LEDGER, Project
-from alcli.project.ledger import current, read_ledger
-from alcli.project.splits import VALIDATION, Splits
 
 
 @dataclass(frozen=True)
@@ -28,23 +22,6 @@ class Spent:
     validation_answers: int
     rounds: int
     scored: int
-
-    @classmethod
-    def of(cls, project: Project) -> Spent:
-        """From the ledger and the manifests."""
-        ledger = read_ledger(project.root / LEDGER)
-        answered = ledger["id"].take(pa.array(current(ledger)))  # who changes an answer is paid once
-        n_validation = 0
-        if len(answered):
-            validation = Splits.read(project).ids(VALIDATION)
-            n_validation = int(pc.sum(pc.is_in(answered, value_set=validation)).as_py())
-        steps = [round_.steps for round_ in project.rounds]
-        return cls(
-            len(answered) - n_validation,
-            n_validation,
-            sum("query" in step for step in steps),
-            sum(step["score"].counts["scored"] for step in steps if "score" in step),
-        )
 
     def money(self, cost: Cost) -> float:
         """All of it by these prices."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from alcli.loop._learning import (
 )
 from alcli.loop._predictions import check_predicted, stale_predictions
 from alcli.loop._remeasure import Yardstick, predicted, read_if_intact, remeasured
+from alcli.loop._spending import spent_on
 from alcli.loop._stop_set import NAME as STOP_SET
 from alcli.loop._stop_set import Drawing, Predicted, figures, read_before, unsealed
 from alcli.metrics import Metrics, evaluate, paired_change
@@ -380,6 +381,7 @@ class _Training:
             "metrics": {name: list(value) for name, value in headline.items()},
             "validation": on.identity,
             "stop_set": stop_set,
+            "spent": asdict(spent_on(self.project)),
         }
         return {
             "round": self.round.number,

@@ -10,8 +10,8 @@ from alcli.project import Project
 from alcli.tables.atomic import file_errors
 
 Past = Mapping[str, Any]
-"""One trained round: round, n_labels, n_candidates, metrics {name: [value, low, high]}, and what older rounds
-lack: validation, the rows measured on {rows, sha256}; stop_set, as `alcli.stopping.StopSet`; spent."""
+"""One trained round: round, n_labels, n_candidates, metrics {name: [value, low, high]}, and what older ones
+lack: validation, the rows measured on {rows, sha256}; stop_set, as `stopping.StopSet`; spent, in counts."""
 
 
 def read_history(project: Project, before: int | None = None) -> list[Past]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from alcli.config import Config
 from alcli.errors import ConfigError
 from alcli.estimate import rounded
 from alcli.loop import combined, criteria_of, past_of, said
+from alcli.loop._money import Spent
 from alcli.metrics import HIGHER_IS_BETTER
 from alcli.registry import STOPPING, split_spec
 from alcli.simulate._replay import Point
@@ -50,7 +51,7 @@ def rules_of(config: Config, metric: str) -> dict[str, Rule]:
     """Every criterion that has default parameters, with these; the configured ones; and all these as one."""
     specs: dict[str, Any] = {}
     for name, member in STOPPING.members():
-        watches = any(field.name == "metric" for field in dataclasses.fields(member))
+        watches = any(field.name == "metric" for field in fields(member))
         specs[name] = {"name": name, "metric": metric} if watches else {"name": name}
     rules = {}
     for name, spec in specs.items():
@@ -88,11 +89,14 @@ def _past(points: Sequence[Point], config: Config, cost: str | None) -> list[Pas
                 for name, error in point.errors.items()
             },
             "stop_set": point.stop_set,
-            "spent": point.figures[cost] if cost is not None else None,
+            "spent": asdict(Spent(int(point.figures["answers"]), 0, point.round - 1, 0)),
         }
         for point in points
     ]
-    return past_of(config, entries)
+    pasts = past_of(config, entries)
+    if cost is None:
+        return pasts
+    return [replace(past, spent=point.figures[cost]) for past, point in zip(pasts, points, strict=True)]
 
 
 def _test(
