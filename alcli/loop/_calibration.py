@@ -14,6 +14,7 @@ from alcli.engine import Views
 from alcli.estimate import Estimate, rounded
 from alcli.loop._learning import out_of_fold, training_rng
 from alcli.metrics import figures, paired_losses
+from alcli.tables.hashing import Hashes
 from alcli.temperature import apply_temperature, fit_temperature
 
 _FIGURES = ("ece", "brier", "log_loss")
@@ -56,13 +57,17 @@ def prospect(
     y: NDArray[np.int64],
     proba: NDArray[np.float32],
     y_validation: NDArray[np.int64],
+    *,
+    groups: Hashes | None = None,
 ) -> Prospect | None:
     """What `model.calibrate: temperature` would change in a round.
 
     Args:
         labeled: the training rows, sorted by id, and `y` their class numbers, (n,).
-        proba: (m, C), what the round's model gives validation rows as it is, not calibrated.
+        proba: (m, C), what the round's model gives validation rows, not calibrated (of a calibrated model,
+            `apply_temperature(proba, 1 / trained.temperature)`).
         y_validation: (m,) their class numbers.
+        groups: (n,) of the training rows, as in `out_of_fold`.
 
     Returns:
         None where there is too little to calibrate on, or the model does not learn: see `out_of_fold`.
@@ -71,7 +76,7 @@ def prospect(
         ValueError: no validation rows.
     """
     n_classes = proba.shape[1]
-    held_out = out_of_fold(config, round_, labeled, y, n_classes)
+    held_out = out_of_fold(config, round_, labeled, y, n_classes, groups=groups)
     if held_out is None:
         return None
     temperature = fit_temperature(held_out.proba, y[held_out.positions])

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from alcli.config import Config
 from alcli.engine import FeatureSpace, Views, fit_model, predict, stratified_bootstrap
 from alcli.loop import strategies_of
-from alcli.project.pool import RowSource
+from alcli.project.pool import Rows, RowSource, group_hashes
 from alcli.project.sample import lowest
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS, STRATEGIES
+from alcli.tables.hashing import Hashes
 from alcli.temperature import Tempered, fit_temperature
 
 SAMPLE = 20_000
@@ -62,11 +63,18 @@ def fit_space(
 
 
 def learn(
-    config: Config, round_: int, rows: Views, y: NDArray[np.int64], n_classes: int, *, votes: bool
+    config: Config,
+    round_: int,
+    rows: Views,
+    y: NDArray[np.int64],
+    n_classes: int,
+    *,
+    votes: bool,
+    groups: Hashes | None = None,
 ) -> tuple[Any, list[Member]]:
     """The model fitted to labeled rows, and the committee where its votes are wanted.
 
-    Calibrated, both are `Tempered`, unless there is too little to calibrate on.
+    Calibrated, both are `Tempered`, unless there is too little to calibrate on; `groups` as in `out_of_fold`.
 
     Raises:
         ConfigError: a model cannot learn from such features.
@@ -79,7 +87,7 @@ def learn(
         return model, members
 
     def degree(spec: Mapping[str, Any]) -> float | None:
-        held_out = out_of_fold(config, round_, rows, y, n_classes, spec)
+        held_out = out_of_fold(config, round_, rows, y, n_classes, spec=spec, groups=groups)
         return fit_temperature(held_out.proba, y[held_out.positions]) if held_out else None
 
     own = degree(config.model.spec)
@@ -109,18 +117,23 @@ def out_of_fold(
     rows: Views,
     y: NDArray[np.int64],
     n_classes: int,
+    *,
     spec: Mapping[str, Any] | None = None,
+    groups: Hashes | None = None,
 ) -> HeldOut | None:
     """What the configured model, or that of `spec`, predicts for labeled rows that it has not learned from.
 
     By stratified cross-validation in five parts. The only row of a class is not held out: none could know it.
+
+    Args:
+        groups: (n,) what group each row is of, as `groups_of` says; a group is held out as a whole.
 
     Returns:
         None where the model does not learn, or where fewer than 20 rows of two classes could be held out.
     """
     spec = spec or config.model.spec
     rng = training_rng(config, round_, 2)
-    folds = _folds(y, rng)
+    folds = _folds(y, np.arange(len(y), dtype=np.uint64) if groups is None else groups, rng)
     held = np.flatnonzero(folds >= 0)
     learns = MODELS.load(spec["name"]).learns
     if not learns or len(held) < FEWEST_HELD_OUT or len(np.unique(y[held])) < 2:
@@ -135,18 +148,25 @@ def out_of_fold(
     return HeldOut(held, proba[held])
 
 
-def _folds(y: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(n,) numbers from 0 of the fold that holds each row out; -1 for the only row of a class.
+def groups_of(rows: Rows, splits: Splits) -> Hashes | None:
+    """(n,) hash of each row's group; None where the splits were not drawn by group."""
+    return None if splits.group_by is None else group_hashes(rows, splits.group_by)
 
-    The rows of a class are shuffled and dealt out one by one, each class going on where the one before it
-    ended: folds are of equal size, and what is left in always knows every class.
+
+def _folds(y: NDArray[np.int64], groups: Hashes, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n,) numbers from 0 of the fold that holds each row out; -1 for the only group of a class.
+
+    The groups of a class (that of their first row) are shuffled and dealt out one by one, each class going on
+    where the one before it ended: folds are of equal size, and what is left in knows every class.
     """
-    counts = np.bincount(y)
-    dealt = [rng.permutation(np.flatnonzero(y == label)) for label in np.flatnonzero(counts > 1)]
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    label = y[first]
+    dealt = [rng.permutation(np.flatnonzero(label == c)) for c in np.flatnonzero(np.bincount(label) > 1)]
     order = np.concatenate([np.empty(0, dtype=np.int64), *dealt])
-    folds = np.full(len(y), -1, dtype=np.int64)
+    folds = np.full(len(first), -1, dtype=np.int64)
     folds[order] = np.arange(len(order)) % _FOLDS
-    return folds
+    held_by: NDArray[np.int64] = folds[member]
+    return held_by
 
 
 def _at(temperature: float | None, model: Any) -> Any:

@@ -23,6 +23,7 @@ from alcli.loop._learning import (
     SAMPLE,
     classes_of,
     fit_space,
+    groups_of,
     learn,
     needs_votes,
     training_rng,
@@ -292,7 +293,15 @@ class _Training:
         config = self.project.config
         space = self.space or fit_space(config, self.pool, self.splits, self.sample)
         rows = Views(space, data.rows.features)
-        model, members = learn(config, self.round.number, rows, data.y, len(self.classes), votes=self.votes)
+        model, members = learn(
+            config,
+            self.round.number,
+            rows,
+            data.y,
+            len(self.classes),
+            votes=self.votes,
+            groups=groups_of(data.rows, self.splits),
+        )
         self.row = size_of_a_row(rows.features)
         made_from = {
             "labels": self.step.inputs[LABELS].sha256,

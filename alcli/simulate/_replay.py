@@ -19,7 +19,7 @@ from alcli.errors import DataError
 from alcli.loop import _stop_set
 from alcli.loop._drawing import draw_splits
 from alcli.loop._ground import Ground
-from alcli.loop._learning import classes_of, fit_space, learn, needs_votes
+from alcli.loop._learning import classes_of, fit_space, groups_of, learn, needs_votes
 from alcli.loop._picking import Picking
 from alcli.loop._scoring import Scoring
 from alcli.metrics import figures, standard_errors
@@ -192,7 +192,8 @@ class Replay:
         views = Views(self.space, rows.features)
         votes = needs_votes(self.config)
         y = y.astype(np.int64)
-        model, members = learn(self.config, number, views, y, len(classes), votes=votes)
+        groups = groups_of(rows, self.start.splits)
+        model, members = learn(self.config, number, views, y, len(classes), votes=votes, groups=groups)
         trained = Trained(
             self.space, model, [member for _, member in members], classes, self.config.model.name
         )

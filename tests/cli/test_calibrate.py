@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -160,9 +162,15 @@ def test_a_way_that_is_not_known_is_named(make_lab):
     assert "model.calibrate" in make_lab(model={"calibrate": "isotonic"}).fails("seed")
 
 
-def test_a_replay_calibrates_as_train_does(make_lab):
+@pytest.mark.parametrize("group_by", [None, "person"])
+def test_a_replay_calibrates_as_train_does(make_lab, make_data_of, group_by):
+    data = make_data_of("text")
+    people = pa.array([f"p{int(id_[1:]) // 4}" for id_ in data.table["id"].to_pylist()])
     lab = make_lab(
-        "text", seed=SEED, split={"validation": 40, "reserve": 0}, model={"calibrate": "temperature"}
+        data=dataclasses.replace(data, table=data.table.append_column("person", people)),
+        seed=SEED,
+        split={"validation": 40, "reserve": 0, "group_by": group_by},
+        model={"calibrate": "temperature"},
     )
     truth = lab.labels(lab.data.truth, "truth.csv")
     lab("simulate", "--labels", truth, "--repeats", 1, "--rounds", 1, "--test", 40)

@@ -247,6 +247,33 @@ def test_the_only_row_of_a_class_is_not_held_out_and_two_rows_are_never_held_out
     assert (found.proba[y[found.positions] == 1, 1] > 0).all()
 
 
+def test_a_group_is_held_out_as_a_whole() -> None:
+    """Rows that are there twice: of a forest that has seen one of a pair, the other is no test."""
+    views, _ = noisy(60)
+    y = np.tile(np.random.default_rng(7).integers(0, 3, size=60), 2)
+    twice = Views(
+        views.space, {"categorical": [np.tile(column, 2) for column in views._columns["categorical"]]}
+    )
+    groups = np.tile(np.random.default_rng(0).permutation(60).astype(np.uint64), 2)
+    apart, together = (
+        out_of_fold(config("random_forest"), 1, twice, y, 3, groups=given) for given in (None, groups)
+    )
+    assert apart is not None
+    assert together is not None
+    assert together.positions.tolist() == list(range(120))
+    assert (apart.proba.argmax(axis=1) == y).mean() > 0.7
+    assert (together.proba.argmax(axis=1) == y).mean() < 0.5
+    assert np.array_equal(together.proba[:60], together.proba[60:])
+
+
+def test_the_only_group_of_a_class_is_not_held_out() -> None:
+    y = np.repeat([0, 1, 2], [30, 30, 10])
+    groups = np.where(y == 2, 99, np.arange(70)).astype(np.uint64)
+    found = out_of_fold(config(), 1, noisy(70)[0], y, 3, groups=groups)
+    assert found is not None
+    assert found.positions.tolist() == list(range(60))
+
+
 @pytest.mark.parametrize("y", [[0], [0] * 60, [0] * 59 + [1], [0, 1] * 9, [0, 1, 2]])
 def test_one_class_or_a_few_labels_are_too_little_to_calibrate_on(y: list[int]) -> None:
     assert held_out(y) is None
