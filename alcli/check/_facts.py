@@ -228,8 +228,16 @@ class Facts:
         config, newest = self.project.config, self.model_round
         if config.model.calibrate != "none" or newest is None or not len(self.train):
             return None
-        labeled = self.views(self.train.rows)
-        return prospect(config, newest.number, labeled, self.train.y, self.proba, self.validation.y)
+        rows, by = self.train.rows, config.split.group_by
+        return prospect(
+            config,
+            newest.number,
+            self.views(rows),
+            self.train.y,
+            self.proba,
+            self.validation.y,
+            groups=None if by is None else group_hashes(rows, by),
+        )
 
     def rng(self, *stream: int) -> np.random.Generator:
         """A check's chance."""
