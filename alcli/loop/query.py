@@ -140,7 +140,7 @@ def _twice(counts: Mapping[str, int]) -> list[str]:
 
 def release(project: Project) -> Result:
     """Give all rows back that people have not answered: they become candidates again."""
-    started = datetime.now(UTC)
+    started, newest = datetime.now(UTC), project.newest
     standing = Standing.read(project)
     kept = standing.pending & set(_sealed_asked(standing))
     pending = standing.pending - kept
@@ -151,7 +151,7 @@ def release(project: Project) -> Result:
     if not released:
         return Result(
             "query",
-            project.newest.number,
+            newest.number,
             changed=False,
             counts={"released": 0},
             summary=["No row is pending." if not kept else _kept(len(kept))],
@@ -164,10 +164,10 @@ def release(project: Project) -> Result:
                 counts = {**step.counts, "pending": len(standing.pending) - len(pending)}
                 entry = step.finished(step.outputs, counts, released=ids, clock=project.clock)
                 change.record(round_.replacing(entry))
-    project.log(project.newest, "query --release", started, released=len(pending))
+    project.log(newest, "query --release", started, released=len(pending))
     return Result(
         "query",
-        project.newest.number,
+        newest.number,
         changed=True,
         counts={"released": len(pending)},
         files=[f"{round_.folder}/round.json" for round_ in rounds if round_.number in released],

@@ -16,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alcli.cli import app
+from alcli.project import Project
+from alcli.project.standing import Standing
 
 COMPOSED = (
     "explore=0.2",
@@ -311,3 +313,11 @@ def test_no_command_gets_at_a_sealed_row(lab, attack):
     through = try_everything(lab)
     assert {name for name in go_on if not through[name]} == set()
     assert {name for name in refuse if through[name]} == set()
+
+
+def test_a_strategy_that_looks_at_labels_is_shown_none_of_a_sealed_row(lab):
+    planted_choice(forge=True)(lab)
+    known = Standing.read(Project.open(lab.root))
+    assert known.asked.reason[some(lab, "validation")] == "strategy"
+    assert not known.labels.keys() & sealed_ids(lab)
+    assert known.labels.keys() == {*lab.ids(1), *lab.split("seed")} - sealed_ids(lab)
