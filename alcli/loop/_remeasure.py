@@ -64,31 +64,43 @@ def predicted(stored: Stored, rows: Rows, classes: Sequence[str]) -> NDArray[np.
     return proba
 
 
-def remeasured(project: Project, history: Sequence[Past], on: Yardstick) -> tuple[list[Past], list[str]]:
+@dataclass(frozen=True)
+class Remeasured:
+    """The history with the figures of today, what to say of them, and what to warn of."""
+
+    history: list[Past]
+    summary: list[str]
+    warnings: list[str]
+
+
+def remeasured(project: Project, history: Sequence[Past], on: Yardstick) -> Remeasured:
     """Earlier rounds' figures by their stored models, where they were measured on other rows or labels.
+
+    A round whose model cannot be used keeps its figures; a warning says so when it falls behind.
 
     Args:
         history: oldest first, each round with the identity of what it was measured on.
         on: what measures now.
-
-    Returns:
-        The history, and a warning for each reason for which rounds from now on keep the figures they have.
     """
-    now, before = on.identity, history[-1].get("validation") if history else None
-    if not now["rows"]:
-        return list(history), []
-    found: list[Past] = []
+    now = on.identity
+    stale = [past for past in history if past.get("validation") != now] if now["rows"] else []
+    fresh: dict[int, Past] = {}
     kept: dict[str, list[int]] = defaultdict(list)
-    for past in history:
-        entry = dict(past)
-        if past.get("validation") != now:
-            try:
-                entry |= {"metrics": _figures(project, project.rounds[past["round"]], on), "validation": now}
-            except AlcliError as error:
-                if past.get("validation") == before:  # of others it was said when they fell behind
-                    kept[error.message].append(past["round"])
-        found.append(entry)
-    return found, [_kept(rounds, why, now["rows"]) for why, rounds in kept.items()]
+    for past in stale:
+        number = past["round"]
+        try:
+            figures = _figures(project, project.rounds[number], on)
+            fresh[number] = {**past, "metrics": figures, "validation": now}
+        except AlcliError as error:
+            if past.get("validation") == history[-1].get("validation"):  # of others it was said before
+                kept[error.message].append(number)
+    rows = plural(now["rows"], "validation row")
+    again = plural(len(fresh), "earlier round")
+    return Remeasured(
+        [fresh.get(past["round"], past) for past in history],
+        [f"{again} measured again, on the {rows} of today."] if fresh else [],
+        [_kept(numbers, rows, why) for why, numbers in kept.items()],
+    )
 
 
 def _figures(project: Project, round_: Round, on: Yardstick) -> dict[str, list[float]]:
@@ -110,7 +122,6 @@ def _figures(project: Project, round_: Round, on: Yardstick) -> dict[str, list[f
     return {name: list(value) for name, value in metrics.headline().items()}
 
 
-def _kept(rounds: Sequence[int], why: str, n_now: int) -> str:
-    names = ", ".join(f"{number:03d}" for number in rounds)
-    rows = plural(n_now, "validation row")
-    return f"round {names} keeps its figures, which are not of the {rows} that measure now: {why}"
+def _kept(numbers: Sequence[int], rows: str, why: str) -> str:
+    names = ", ".join(f"{number:03d}" for number in numbers)
+    return f"the figures of round {names} stay as they were, not of the {rows} of today: {why}"

@@ -159,6 +159,7 @@ class _Training:
         self.step = step
         self.votes = votes
         self.warnings = stale_predictions(project, step)
+        self.summary: list[str] = []
         self.splits = Splits.read_with_groups(project, pool)
         # a StateError says what to do when nobody has answered yet; so a table there is
         self.labels = pq.read_table(project.root / LABELS)
@@ -171,9 +172,10 @@ class _Training:
     def run(self, started: datetime, *, restore: bool = False) -> Result:
         project, round_ = self.project, self.round
         data, validation = self._load()
+        self.summary.append(f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}.")
         trained, arrays = self._fit(data)
         self.temperature = None if trained.temperature is None else rounded(trained.temperature)
-        calibration = self._say_calibration(trained)
+        self._say_calibration(trained)
         metrics, change = self._measure(trained, validation)
         on = Yardstick(validation.rows, validation.y, self.classes)
         on_stop_set = Predicted.by(trained, self.stop_set)
@@ -213,10 +215,7 @@ class _Training:
             counts=counts,
             files=[f"{round_.folder}/{name}" for name in ("model/", "metrics.json", STOP_SET, "round.json")],
             warnings=self.warnings,
-            summary=[
-                f"Trained {project.config.model.name} on {plural(len(data.rows), 'label')}.",
-                *calibration,
-            ],
+            summary=self.summary,
             more={name: report[name] for name in ("metrics", "change", "temperature", "stop", "criteria")},
         )
 
@@ -323,19 +322,18 @@ class _Training:
         trained = Trained(space, model, [member for _, member in members], self.classes, config.model.name)
         return trained, stored
 
-    def _say_calibration(self, trained: Trained) -> list[str]:
+    def _say_calibration(self, trained: Trained) -> None:
         """The temperature in a line; a warning where there is none though the config asks for it."""
-        if self.project.config.model.calibrate == "none":
-            return []
         degree = trained.temperature
-        if degree is None:
+        if degree is not None:
+            effect = "less" if degree > 1 else "more"
+            said = f"Calibrated by temperature {degree:.2f}: {effect} sure than the model alone."
+            self.summary.append(said)
+        elif self.project.config.model.calibrate != "none":
             self.warnings.append(
                 f"the model is not calibrated: that takes {FEWEST_HELD_OUT} labels or more, "
                 "of two classes at least that have two or more each"
             )
-            return []
-        effect = "less" if degree > 1 else "more"
-        return [f"Calibrated by temperature {degree:.2f}: {effect} sure than the model alone."]
 
     def _space_before(self) -> FeatureSpace | None:
         """The features as an earlier round fitted them; None if none did or the columns changed."""
@@ -380,8 +378,10 @@ class _Training:
         on: Yardstick,
         stop_set: Mapping[str, Any],
     ) -> dict[str, Any]:
-        history, notes = remeasured(self.project, read_history(self.project, before=self.round.number), on)
-        self.warnings += notes
+        past = remeasured(self.project, read_history(self.project, before=self.round.number), on)
+        history = past.history
+        self.warnings += past.warnings
+        self.summary += past.summary
         headline = metrics.headline() if metrics else {}
         now = {
             "round": self.round.number,

@@ -254,7 +254,7 @@ def test_earlier_rounds_are_measured_again_on_all_validation_rows(lab, make_lab)
     validation = lab.split("validation")
     extend(lab, 8)
     answer(lab, validation)
-    lab("train")
+    assert "2 earlier rounds measured again, on the 32 validation rows of today." in lab.shell("train").stdout
     curve = history(lab, 3)
     assert [past["validation"]["rows"] for past in curve] == [32, 32, 32]
     assert len({past["validation"]["sha256"] for past in curve}) == 1
