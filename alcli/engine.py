@@ -105,6 +105,23 @@ class Views:
         return self._raw[model.reads]
 
 
+class Part(Views):
+    """Some of the rows of others, by position or mask: what is worked out for those serves these."""
+
+    def __init__(self, whole: Views, rows: NDArray[Any]) -> None:
+        self._whole = whole
+        self._rows = rows
+
+    @cached_property
+    def features(self) -> Any:
+        """(n, d) as those of the others."""
+        return self._whole.features[self._rows]
+
+    def read_by(self, model: Any) -> Any:
+        """(n, d) as those of the others."""
+        return self._whole.read_by(model)[self._rows]
+
+
 def _plain(columns: list[Any]) -> list[Any]:
     """Arrow strings as arrays of str; numbers as they are."""
     return [c if isinstance(c, np.ndarray) else c.to_numpy(zero_copy_only=False) for c in columns]
@@ -207,6 +224,10 @@ class Trained:
                     hint="use logistic_regression, mlp, or external with features.embedding",
                 )
         return found
+
+    def predict(self, rows: Views) -> NDArray[np.float32]:
+        """(n, C) float32, the model's class probabilities of some rows."""
+        return self._proba(self.model, rows)
 
     def _proba(self, model: Any, views: Views) -> NDArray[np.float32]:
         return predict(self.model_name, model, views.read_by(model), len(self.classes))

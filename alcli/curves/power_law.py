@@ -1,17 +1,18 @@
 """A learning curve as a power law with its uncertainty, and how far earlier forecasts by it were off.
 
-The error of a model of n labels is e(n) = a + b n^-c, with a, b >= 0 and 0 < c <= 1.5 (Cortes et al.,
-Learning Curves: Asymptotic Values and Rate of Convergence, NIPS 1993). The values that are seen share their
-validation rows: the luck of these moves all of them together, which leaves gains as they are, beside a
-smaller part of each round's own. With v_i the sampling variances, r the part that is shared, and t^2 what
-else moves a round, such as which rows were labeled,
+The error of a model of n labels is e(n) = a + b (n + d)^-c, with a, b, d >= 0 and 0 < c <= 1.5 (Cortes et
+al., NIPS 1993, without d; as pow4 in Viering and Loog, The Shape of Learning Curves, TPAMI 2023). The values
+that are seen share their validation rows: the luck of these moves all of them together, which leaves gains as
+they are, beside a smaller part of each round's own. With v_i the sampling variances, r the part that is
+shared, and t^2 what else moves a round, such as which rows were labeled,
 
     Cov(y_i, y_j) = r sqrt(v_i v_j) + [i = j] ((1 - r) v_i + t^2).
 
-The curve is written e(n) = level (floor + (1 - floor) (n / N)^-c), N the largest label count: what is not
-known is its level at N, the share of that which no labels remove, and the rate. The priors are flat: on the
-level above 0, on the floor from 0 to 1, on the rate from 0 to 1.5, and on t among 0, 1/2, 1 and 2 times a
-round's own sampling error. The posterior is worked out on a grid, the level in closed form: no chance enters.
+The curve is written e(n) = level (floor + (1 - floor) ((n + d) / (N + d))^-c), N the largest label count:
+what is not known is its level at N, the share of that which no labels remove, the rate c and the delay d. The
+priors are flat: on the level above 0, on the floor from 0 to 1, on the rate from 0 to 1.5, on d among 0, 0.1
+and 0.3 N, and on t among 0, 1/2, 1 and 2 times a scale, which is a round's own sampling error. The posterior
+is worked out on a grid, the level in closed form: no chance enters.
 """
 
 from __future__ import annotations
@@ -30,20 +31,21 @@ Floats = NDArray[np.float64]
 SHARED = 0.6
 FARTHEST = 10.0
 """Times the largest label count: the curve is followed no farther to where it reaches a value."""
-_STEPS, _FASTEST, _LEVELS = 16, 1.5, 21
+_STEPS, _FASTEST, _LEVELS = 12, 1.5, 15
+_DELAYS = (0.0, 0.1, 0.3)
 _OWN_LUCK = (0.0, 0.5, 1.0, 2.0)
 _QUANTILES = (0.025, 0.5, 0.975)
 _LEAST_SD = 1e-4  # of a value that seems certain, as all right does
-_HALVINGS = 50
+_HALVINGS = 26
 
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """M curves e(n) = level (floor + (1 - floor) (n / at)^-rate) and what each of them weighs.
+    """M curves, level (floor + (1 - floor) ((n / at + delay) / (1 + delay))^-rate), and what each weighs.
 
     Attributes:
         at: the largest label count, at which the curves have their level.
-        level, floor, rate: (M,) of each curve.
+        level, floor, rate, delay: (M,) of each curve.
         weight: (M,) its probability.
         last: the error that other rounds are measured against: that of the last round.
         luck: (M,) what is to be expected of a measurement beside the error itself, by what these had.
@@ -55,6 +57,7 @@ class PowerLaw:
     level: Floats
     floor: Floats
     rate: Floats
+    delay: Floats
     weight: Floats
     last: float
     luck: Floats
@@ -63,7 +66,8 @@ class PowerLaw:
 
     def errors(self, n: float) -> Floats:
         """(M,) of each curve at n labels."""
-        found: Floats = self.level * (self.floor + (1 - self.floor) * (n / self.at) ** -self.rate)
+        late = (n / self.at + self.delay) / (1 + self.delay)
+        found: Floats = self.level * (self.floor + (1 - self.floor) * late**-self.rate)
         return found
 
     def value(self, n: float) -> Estimate:
@@ -95,24 +99,25 @@ class PowerLaw:
         Infinite where that is beyond 10 times the largest label count, the estimate as the ends of its
         interval; None where even the lower end is.
         """
-        error = 1 - value if self.higher_is_better else value
-        return self._labels(lambda n: float(self.weight @ (self.errors(n) <= error)))
+        error, far = 1 - value if self.higher_is_better else value, FARTHEST * self.at
+        found = self._labels(lambda n: float(self.weight @ (self.errors(n) <= error)), far)
+        low, value, high = (n if n < far else math.inf for n in (found.low, found.value, found.high))
+        return None if math.isinf(low) else Estimate(value, low, high)
 
-    def labels_to_catch_up(self) -> Estimate | None:
-        """The labels at which a model measured beside the last one would be as good; as `labels_for`."""
-        return self._labels(lambda n: self._share_below(self.last - self.luck - self.errors(n)))
+    def labels_to_catch_up(self, far: float) -> Estimate:
+        """The labels at which a model measured beside the last one is as good; `far` for what is beyond."""
+        return self._labels(lambda n: self._share_below(self.last - self.luck - self.errors(n)), far)
 
-    def _labels(self, reached: Callable[[float], float]) -> Estimate | None:
+    def _labels(self, reached: Callable[[float], float], far: float) -> Estimate:
         """Label counts at which the share of the curves that have reached something is that of a quantile."""
-        far = math.log(FARTHEST * self.at)
-        most = reached(math.exp(far))
-        ends = [
-            math.exp(_crossing(lambda x: reached(math.exp(x)), 0.0, far, share))
-            if most >= share
-            else math.inf
+        most = math.log(far)
+        low, value, high = (
+            far
+            if reached(far) < share
+            else math.exp(_crossing(lambda x: reached(math.exp(x)), 0.0, most, share))
             for share in _QUANTILES
-        ]
-        return None if math.isinf(ends[0]) else Estimate(ends[1], ends[0], ends[2])
+        )
+        return Estimate(value, low, high)
 
     def _share_below(self, differences: Floats) -> float:
         """The probability that luck of a standard deviation of `spread` is below some differences, (M,)."""
@@ -155,7 +160,7 @@ def fit(
     >>> law = fit([100, 200, 400, 800], [0.60, 0.70, 0.77, 0.82], [0.02, 0.02, 0.02, 0.02])
     >>> gain = law.gain(800, 1600)
     >>> f"{gain.value:.2f} ({gain.low:.2f} to {gain.high:.2f})"
-    '0.03 (0.01 to 0.04)'
+    '0.03 (0.01 to 0.05)'
     """
     n, seen, sd = (np.asarray(numbers, dtype=np.float64) for numbers in (n_labels, values, sds))
     _check(n, seen, sd, shared)
@@ -211,8 +216,8 @@ def posterior(
     from scipy.special import ndtri  # slow to import
 
     steps = (np.arange(_STEPS) + 0.5) / _STEPS
-    floor, rate = (grid.ravel() for grid in np.meshgrid(steps, _FASTEST * steps))
-    shapes = floor[:, None] + (1 - floor[:, None]) * (n / n[-1]) ** -rate[:, None]  # (cells, K)
+    floor, rate, delay = (grid.reshape(-1, 1) for grid in np.meshgrid(steps, _FASTEST * steps, _DELAYS))
+    shapes = floor + (1 - floor) * ((n / n[-1] + delay) / (1 + delay)) ** -rate  # (cells, K)
     normal = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
     normal /= normal.std()
     parts = []
@@ -230,13 +235,16 @@ def posterior(
     evidence, level, luck, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     possible = level > 0
     weight = np.where(possible, np.exp(evidence - evidence[possible].max()), 0.0)
-    floors, rates = (np.tile(np.repeat(grid, _LEVELS), len(_OWN_LUCK)) for grid in (floor, rate))
-    keep = possible & (weight > 1e-9)
+    floors, rates, delays = (
+        np.tile(np.repeat(grid, _LEVELS), len(_OWN_LUCK)) for grid in (floor, rate, delay)
+    )
+    keep = possible & (weight > 1e-7)
     return PowerLaw(
         at=float(n[-1]),
         level=level[keep],
         floor=floors[keep],
         rate=rates[keep],
+        delay=delays[keep],
         weight=weight[keep] / weight[keep].sum(),
         last=last.error,
         luck=luck[keep],

@@ -16,6 +16,7 @@ from alcli.metrics.quality import (
     figures,
     paired_change,
     paired_losses,
+    resampled,
     standard_errors,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "figures",
     "paired_change",
     "paired_losses",
+    "resampled",
     "standard_errors",
 ]

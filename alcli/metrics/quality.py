@@ -8,8 +8,9 @@ that is exactly 0 or 1 looks certain to the bootstrap; there the exact bound of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -251,6 +252,29 @@ def paired_losses(
     return {name: interval(means[k], draws[:, k]) for k, name in enumerate(("log_loss", "brier"))}
 
 
+def resampled(
+    probas: Sequence[NDArray[np.float32]],
+    y: Ints,
+    classes: tuple[str, ...],
+    name: str,
+    rng: np.random.Generator,
+    n_bootstrap: int = 400,
+) -> Floats:
+    """(M, B + 1) one figure of M models on the same n rows: as they are, then on each of B resamples.
+
+    All models are measured on the same resamples, so that what one resample does to two of them is seen.
+
+    Raises:
+        ValueError: as `evaluate`.
+    """
+    for proba in probas:
+        check(proba, y, len(classes), n_bootstrap)
+    rows = [_rows(proba, y) for proba in probas]
+    weightings = chain([np.ones((1, len(y)), dtype=np.int64)], resamples(len(y), n_bootstrap, rng))
+    blocks = [[_statistics(part, w[:, part.order])[name] for part in rows] for w in weightings]
+    return np.concatenate(blocks, axis=1)
+
+
 @dataclass(frozen=True)
 class _Rows:
     """The rows as the statistics need them, sorted by cell (true class, predicted class).
@@ -261,6 +285,7 @@ class _Rows:
         cell_starts, cell_true, cell_predicted: (K,) the cells that any row is in.
         by_bin, bin_starts: (n,) and (bins,) the rows sorted by calibration bin.
         predicted: (n,) class numbers, in the order that the rows came.
+        order: (n,) where the sorted rows stood when they came.
     """
 
     n: int
@@ -273,6 +298,7 @@ class _Rows:
     by_bin: Ints
     bin_starts: Ints
     predicted: Ints
+    order: Ints
 
 
 def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
@@ -295,6 +321,7 @@ def _rows(proba: NDArray[np.float32], y: Ints) -> _Rows:
         by_bin=by_bin,
         bin_starts=np.unique(bins[by_bin], return_index=True)[1],
         predicted=predicted,
+        order=order,
     )
 
 

@@ -16,21 +16,20 @@ from numpy.typing import NDArray
 
 from alcli.errors import DataError, StateError, suggest
 from alcli.loop import plural
+from alcli.loop._by_chance import reasons
 from alcli.project import LABELS, LEDGER, SPLITS, Project
 from alcli.project.brought import read_brought
 from alcli.project.intake import with_rows
 from alcli.project.ledger import read_ledger
 from alcli.project.pool import Pool, Rows
 from alcli.project.resolve import resolve
-from alcli.project.selection import read_selection
 from alcli.project.splits import SEED, VALIDATION, Splits
-from alcli.registry import STRATEGIES, reader_of
+from alcli.registry import reader_of
 from alcli.simulate._memory import HeldPool
 from alcli.simulate._oracle import Truth
 from alcli.simulate._replay import Given
 from alcli.tables.atomic import sha256_file
 
-_RANDOM = ("random_sampling", "stratified")
 _SEALED = ("validation", "reserve", "held_out")
 
 
@@ -260,12 +259,12 @@ def _weights(
     Rows that the strategy chose stand for themselves: they are all there is of their kind. The others are
     stood for by the rows that were drawn at random among them, the seed set's and the explored ones.
     """
-    reasons = _reasons(project)
+    asked = reasons(project)
     ids = held.ids.to_pylist()
     training = np.array([id_ not in test for id_ in ids])
-    by_chance = np.array([_by_chance(*reasons.get(id_, ("given", ""))) for id_ in ids]) & training
+    by_chance = np.array([id_ in asked and asked[id_].by_chance for id_ in ids]) & training
     chosen = training & ~by_chance
-    explored = sum(reasons.get(id_, ("", ""))[0] == "explore" for id_ in ids)
+    explored = sum(id_ in asked and asked[id_].reason == "explore" for id_ in ids)
     n_chosen, n_random = int(chosen.sum()), int(by_chance.sum())
     if not n_chosen:
         return None, []
@@ -279,21 +278,6 @@ def _weights(
     weight = np.where(chosen, 1.0, max(1.0, (n_pool - n_chosen) / n_random))
     stands_for = f"a row drawn at random stands for {weight.max():,.0f} rows of the pool"
     return weight, [f"{biased}; corrected by weights: {stands_for}, and few chosen ones remain in a repeat"]
-
-
-def _by_chance(reason: str, strategy: str) -> bool:
-    return reason in {"explore", "validation"} or (reason == "seed" and strategy in _RANDOM)
-
-
-def _reasons(project: Project) -> dict[str, tuple[str, str]]:
-    """Why each row was asked first, and by which strategy."""
-    reasons: dict[str, tuple[str, str]] = {}
-    for round_ in project.rounds:
-        if {"seed", "query"} & set(round_.steps):
-            for row in read_selection(project, round_.folder).to_pylist():
-                name = STRATEGIES.aliases.get(row["strategy"], row["strategy"])
-                reasons.setdefault(row["id"], (row["reason"], name))
-    return reasons
 
 
 def kept_ids(data: Data, order: NDArray[np.uint64], given: Sequence[str]) -> Sequence[str] | None:

@@ -13,7 +13,8 @@ import alcli
 ROOT = Path(alcli.__file__).parent
 MEMBERS = {"strategies", "models", "features", "stopping", "formats"}
 _LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate", "temperature"}
-_ALL = {*_LOOP, "loop", *MEMBERS, "simulate", "report", "status", "check", "plan", "curves", "drawing", "cli"}
+_ABOVE = {"simulate", "report", "status", "evidence", "check", "plan"}
+_ALL = {*_LOOP, "loop", *MEMBERS, *_ABOVE, "curves", "drawing", "cli"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "strategies": {"errors"},
@@ -35,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulate": {*_LOOP, "loop", "curves", "drawing", "stopping"},
     "report": {*_LOOP, "loop"},
     "status": {*_LOOP, "loop"},
-    "check": {*_LOOP, "loop", "curves"},
+    "evidence": {*_LOOP, "loop", "models", "curves"},
+    "check": {*_LOOP, "loop", "evidence", "curves"},
     "plan": {*_LOOP, "loop", "curves"},
     "cli": _ALL,
     "__main__": {"cli"},
