@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,18 @@ def past_of(config: Config, history: Sequence[Mapping[str, Any]]) -> list[Past]:
             entry["n_candidates"],
             {name: (value[0], value[1], value[2]) for name, value in entry["metrics"].items()},
             Spent(**entry["spent"]).money(cost) if cost is not None and entry.get("spent") else None,
-            StopSet(**entry["stop_set"]) if entry.get("stop_set") else None,
+            _watched(entry),
             cost.per_label if cost is not None else None,
             cost.value_per_point if cost is not None else None,
         )
         for entry in history
     ]
+
+
+def _watched(entry: Mapping[str, Any]) -> StopSet | None:
+    """What a round says of it; figures that a newer alcli added are passed over."""
+    found = entry.get("stop_set")
+    return StopSet(**{each.name: found[each.name] for each in fields(StopSet)}) if found else None
 
 
 def said(config: Config, past: Sequence[Past]) -> list[dict[str, Any]]:
