@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from alcli.curves.power_law import PowerLaw, fit
 from alcli.stopping import Criterion, Past, Verdict
 from alcli.stopping._checks import check_count, check_positive
 from alcli.stopping._metric import HIGHER_IS_BETTER, check_metric, lacking
 
-POINTS_PER_LABEL = 0.5 / 100
-"""The least gain worth asking for, where nobody says what a point is worth."""
+POINTS = 0.5
+"""The least gain that is worth a batch, where nobody says what a point is worth."""
 _WIDTH = 3.92  # of a 95% interval, in standard errors
 
 
@@ -24,9 +25,9 @@ class ExpectedGain(Criterion):
 
     Args:
         metric: which is to gain: accuracy, macro_f1, log_loss or brier.
-        labels: how many more labels are weighed; None: as many as the newest round brought.
+        labels: how many more labels are weighed; None: a batch, the most that a round has brought so far.
         points: the least gain that is worth these labels; None: what they cost by cost.per_label and
-            cost.value_per_point, or, where these are not set, half a point for every 100 labels.
+            cost.value_per_point, or half a point where these are not set.
 
     >>> values = [(0.70, 0.66, 0.74), (0.80, 0.765, 0.835), (0.83, 0.8, 0.86), (0.845, 0.815, 0.875)]
     >>> history = [Past(n, 200 * n, 9000, {"accuracy": value}) for n, value in enumerate(values, start=1)]
@@ -56,7 +57,7 @@ class ExpectedGain(Criterion):
         if law is None:
             needed = "2 measured rounds with different numbers of labels give a forecast"
             return Verdict(False, f"{needed}; so far: {len(counts)}")
-        labels = self.labels or newest.n_labels - counts[-2]
+        labels = self.labels or max(after - before for before, after in pairwise(counts))
         gain = law.gain(newest.n_labels, newest.n_labels + labels)
         least, why = self._least(labels, newest)
         stop = 100 * gain.high < least
@@ -82,10 +83,8 @@ class ExpectedGain(Criterion):
     def _least(self, labels: int, newest: Past) -> tuple[float, str]:
         """The least gain worth asking for, in points, and why."""
         cost, value = newest.cost_per_label, newest.value_per_point
-        if self.points is not None:
-            return self.points, f"{self.points:g} are worth asking for"
-        if cost is None or value is None:
-            least = POINTS_PER_LABEL * labels
-            return least, f"{least:g} are worth asking for (half a point for 100 labels)"
+        if self.points is not None or cost is None or value is None:
+            least = self.points or POINTS
+            return least, f"{least:g} are worth asking for"
         least = cost * labels / value
         return least, f"{least:.3g} are worth the {cost * labels:.12g} that they cost"
