@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from alcli.config import Cost
+from alcli.curves.forecast import Rounds
 from alcli.curves.power_law import PowerLaw
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
-from alcli.loop._curve import Measured
 from alcli.loop._people import Work, work_by_round
 from alcli.loop._spending import spent_on
 from alcli.project import Project
@@ -81,9 +81,9 @@ def plan(project: Project, limits: Limits) -> Result:
             "nothing is trained yet: there is no curve to plan by", hint="run `alcli train` first"
         )
     metric = cost.metric if cost is not None else "accuracy"
-    measured = Measured.of(history, metric)
+    rounds = Rounds.of(history, metric)
     people = work_by_round(project)
-    ahead = _Ahead(limits, cost, measured.law(), history[-1], _minutes(people, cost))
+    ahead = _Ahead(limits, cost, rounds.law(), history[-1], _minutes(people, cost))
     sizes = _neighbours(config.query.batch_size)
     rows = [ahead.row(size) for size in sizes]
     return Result(
@@ -101,7 +101,7 @@ def plan(project: Project, limits: Limits) -> Result:
             "currency": cost.currency if cost is not None else "",
             "by_round": [vars(work) | {"disagreement": work.disagreement} for work in people],
         },
-        summary=[_headline(ahead, measured)],
+        summary=[_headline(ahead, metric, rounds)],
     )
 
 
@@ -201,11 +201,11 @@ def _minutes(people: Sequence[Work], cost: Cost | None) -> float | None:
     return round(seconds[-1] / 60, 6) if seconds else None
 
 
-def _headline(ahead: _Ahead, measured: Measured) -> str:
+def _headline(ahead: _Ahead, metric: str, rounds: Rounds) -> str:
     left = plural(ahead.candidates, "candidate")
-    if not measured.values:
+    if not rounds.values:
         return f"{plural(ahead.now, 'label')} so far, {left} left."
-    return f"{plural(ahead.now, 'label')} so far, {measured.metric} {measured.values[-1]:.3f}, {left} left."
+    return f"{plural(ahead.now, 'label')} so far, {metric} {rounds.values[-1]:.3f}, {left} left."
 
 
 def _check(limits: Limits, cost: Cost | None) -> None:

@@ -26,6 +26,7 @@ CHECKS = (
     "leakage",
     "people",
     "money",
+    "saving",
     "replays",
     "forecast",
 )

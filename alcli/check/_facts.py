@@ -14,13 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alcli.check._look import Look, look
+from alcli.curves.control import Saving
+from alcli.curves.forecast import Rounds
 from alcli.curves.power_law import PowerLaw
 from alcli.engine import FeatureSpace, Trained, Views
 from alcli.errors import StateError
 from alcli.estimate import Estimate
+from alcli.evidence import Unmeasured, measure_saving
 from alcli.loop import Progress
 from alcli.loop._calibration import Prospect, prospect
-from alcli.loop._curve import Measured
 from alcli.loop._ground import read_trained
 from alcli.loop._learning import classes_of
 from alcli.project import LABELS, Project, Round
@@ -203,19 +205,30 @@ class Facts:
         cost = self.project.config.cost
         return cost.metric if cost is not None else "accuracy"
 
-    def measurements(self, metric: str) -> Measured:
-        """A metric by labels."""
-        return Measured.of(self.history, metric)
-
     @cache  # noqa: B019 - facts live as long as the command
     def law(self, metric: str) -> PowerLaw | None:
         """The learning curve of the project's rounds; None with fewer than two."""
-        return self.measurements(metric).law()
+        return Rounds.of(self.history, metric).law()
 
     @cached_property
+    def saving(self) -> Saving | Unmeasured:
+        """What selection has saved so far, by the rows that were drawn at random."""
+        if self.trained is None:
+            return Unmeasured("no model is trained yet")
+        metric = self.metric if self.metric != "ece" else "accuracy"
+        return measure_saving(self.project, self.look.wanted, metric)
+
+    @property
     def known_saving(self) -> Estimate | None:
-        """What selection saves, as a share of random sampling's labels: measured here, else in replays."""
-        return None
+        """The share of random collection's labels that selection saves, or costs; None: that is not clear."""
+        found = self.saving
+        return None if isinstance(found, Unmeasured) or found.verdict == "alike" else found.share
+
+    @property
+    def most_saved(self) -> float | None:
+        """The largest saving that the control share allows for; None: it sets no bound."""
+        found = self.saving
+        return None if isinstance(found, Unmeasured) or found.open else found.share.high
 
     @property
     def measured(self) -> bool:

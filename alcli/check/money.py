@@ -108,7 +108,7 @@ def _verdicts(facts: Facts, cost: Cost, ahead: _Ahead) -> Iterator[tuple[Verdict
     if whole <= ahead.overhead:
         what = f"labeling all {facts.n_candidates:,} candidates ({amount(whole, cost)})"
         yield STOP, f"{each}: {what} is cheaper than your time for these rounds"
-    if known is not None and known.high < ahead.break_even:
+    if facts.most_saved is not None and facts.most_saved < ahead.break_even:
         yield STOP, f"{each}: random collection is cheaper than your time, by the saving measured"
     if known is None and ahead.break_even > MUCH:
         yield STOP, f"{each}: random collection is cheaper than your time; few data sets allow such a saving"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alcli.curves.power_law import SHARED, BackTest, back_test, fit
+from alcli.curves.power_law import SHARED, BackTest, PowerLaw, back_test, fit
 from alcli.estimate import Estimate, rounded
 
 _WIDTH = 3.92  # of a 95% interval, in standard deviations
@@ -74,6 +74,37 @@ class Forecast:
         }
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """The K measured rounds of a history, by rising label count.
+
+    Attributes:
+        n_labels, values, sds: (K,) labels, the metric, and its sampling error.
+        higher_is_better: which way the metric is better.
+    """
+
+    n_labels: tuple[float, ...]
+    values: tuple[float, ...]
+    sds: tuple[float, ...]
+    higher_is_better: bool
+
+    @classmethod
+    def of(cls, history: Sequence[Mapping[str, Any]], metric: str) -> Rounds:
+        """Those that have the metric."""
+        measured = sorted(
+            ((past["n_labels"], *past["metrics"][metric]) for past in history if metric in past["metrics"]),
+            key=lambda past: past[0],
+        )
+        n_labels, values, lows, highs = zip(*measured, strict=True) if measured else ((), (), (), ())
+        sds = tuple((high - low) / _WIDTH for low, high in zip(lows, highs, strict=True))
+        return cls(n_labels, values, sds, metric in _POINTS)
+
+    def law(self, shared: float = SHARED) -> PowerLaw | None:
+        """The curve behind them; None with fewer than two label counts."""
+        higher = self.higher_is_better
+        return fit(self.n_labels, self.values, self.sds, shared=shared, higher_is_better=higher)
+
+
 def forecast(
     history: Sequence[Mapping[str, Any]], labels: int, metric: str = "accuracy", shared: float = SHARED
 ) -> Forecast | None:
@@ -89,24 +120,23 @@ def forecast(
     Returns:
         None with fewer than two label counts.
     """
-    rounds = sorted(
-        ((entry["n_labels"], *entry["metrics"][metric]) for entry in history if metric in entry["metrics"]),
-        key=lambda entry: entry[0],
-    )
-    n_labels = [entry[0] for entry in rounds]
-    values = [entry[1] for entry in rounds]
-    sds = [(entry[3] - entry[2]) / _WIDTH for entry in rounds]
-    higher = metric in _POINTS
-    law = fit(n_labels, values, sds, shared=shared, higher_is_better=higher)
+    rounds = Rounds.of(history, metric)
+    law = rounds.law(shared)
     if law is None:
         return None
-    last = n_labels[-1]
+    last = rounds.n_labels[-1]
     return Forecast(
         metric,
         labels,
         law.gain(last, last + labels),
         law.measured_gain(last + labels),
-        back_test(n_labels, values, sds, shared=shared, higher_is_better=higher),
+        back_test(
+            rounds.n_labels,
+            rounds.values,
+            rounds.sds,
+            shared=shared,
+            higher_is_better=rounds.higher_is_better,
+        ),
     )
 
 

@@ -255,13 +255,13 @@ def test_replays_of_the_project_are_quoted(lab):
 
 @pytest.mark.skipif(not IO.exists(), reason="the kernel counts no bytes read here")
 def test_the_pool_is_read_once(make_lab):
-    lab = make_lab("text", rows=40_000, split={"validation": 100, "reserve": 50}, seed={"size": 60}).seeded()
+    lab = make_lab("embedding", rows=100_000, seed={"size": 60}).seeded()
     lab("train")
     lab("check")  # all is imported now
     before = _read_so_far()
     lab("check")
     size = (lab.root / "pool.parquet").stat().st_size
-    assert size > 500_000
+    assert size > 4_000_000
     assert _read_so_far() - before < 1.9 * size
 
 
