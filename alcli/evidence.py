@@ -61,6 +61,11 @@ class Origin:
     by_chance: NDArray[np.bool_]
 
     @property
+    def n_random(self) -> int:
+        """Rows that were drawn at random."""
+        return int(self.by_chance.sum())
+
+    @property
     def n_control(self) -> int:
         """Rows of `query.explore`."""
         return int((self.by_chance & (self.round > 0)).sum())
@@ -146,11 +151,12 @@ class Evidence:
         sample = self.sample(n_pool)
         sizes = sizes_of(len(sample), len(self.classes))
         if len(sizes) < FEWEST_SIZES:
-            rows = plural(len(sample), "training row was", "training rows were")
+            rows = plural(self.origin.n_random, "training row was", "training rows were")
             return Unmeasured(f"only {rows} drawn at random: too few to tell; query.explore draws more")
         with threadpool_limits(1, user_api="blas"):
             measured = self.measure(sample, sizes, metric)
-        return saving(measured, n_labels, n_pool, self.origin.n_control)
+        counts = {"n_random": self.origin.n_random, "n_control": self.origin.n_control}
+        return saving(measured, n_labels, n_pool, **counts)
 
     def sample(self, n_pool: int) -> Positions:
         """Positions of training rows that are a random sample of the pool.

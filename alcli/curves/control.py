@@ -58,7 +58,8 @@ class Measured:
         """(J,) a_k."""
         sizes, n = self.sizes, self.sizes[-1]
         found = self.values[:, :-1].var(axis=0, ddof=1) / (1 / sizes[:-1] - 1 / n)
-        luck: Floats = np.sqrt(np.mean(found * np.sqrt(sizes[:-1] / n)) * np.sqrt(n / sizes))
+        of_all = np.average(found * np.sqrt(sizes[:-1] / n), weights=sizes[:-1])
+        luck: Floats = np.sqrt(of_all * np.sqrt(n / sizes))
         return luck
 
     def curve(self) -> PowerLaw:
@@ -148,16 +149,16 @@ class Saving:
         }
 
 
-def saving(measured: Measured, n_labels: int, n_pool: int, n_control: int) -> Saving:
+def saving(measured: Measured, n_labels: int, n_pool: int, *, n_random: int, n_control: int) -> Saving:
     """The saving of a project.
 
     Args:
         n_labels: that its model learned from.
         n_pool: rows that may be labeled at all: random collection ends with them.
-        n_control: rows of `query.explore`.
+        n_random: rows that were drawn at random; `measured` may have some more that stand in for others.
+        n_control: of these, those of `query.explore`.
     """
-    n_random = int(measured.sizes[-1])
-    followed = max(FARTHEST * n_random, 2.0 * n_labels)
+    followed = max(FARTHEST * float(measured.sizes[-1]), 2.0 * n_labels)
     farthest = max(float(n_labels), min(followed, float(n_pool)))
     law = measured.curve()
     of = law.labels_to_catch_up(farthest)

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 SHARED = 0.6
 FARTHEST = 10.0
 """Times the largest label count: the curve is followed no farther to where it reaches a value."""
-_STEPS, _FASTEST, _LEVELS = 12, 1.5, 15
+_STEPS, _FASTEST, _LEVELS = 18, 1.5, 11
 _DELAYS = (0.0, 0.1, 0.3)
 _OWN_LUCK = (0.0, 0.5, 1.0, 2.0)
 _QUANTILES = (0.025, 0.5, 0.975)
@@ -160,7 +160,7 @@ def fit(
     >>> law = fit([100, 200, 400, 800], [0.60, 0.70, 0.77, 0.82], [0.02, 0.02, 0.02, 0.02])
     >>> gain = law.gain(800, 1600)
     >>> f"{gain.value:.2f} ({gain.low:.2f} to {gain.high:.2f})"
-    '0.03 (0.01 to 0.05)'
+    '0.03 (0.02 to 0.05)'
     """
     n, seen, sd = (np.asarray(numbers, dtype=np.float64) for numbers in (n_labels, values, sds))
     _check(n, seen, sd, shared)
