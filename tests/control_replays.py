@@ -2,7 +2,7 @@
 
 A labeled set is cut in two. From one half come pool and validation rows, drawn anew in every replay. On the
 other, the test rows, random collection's mean curve is known from many models, and each replayed project's
-model has the accuracy that its saving is read off at.
+model has the quality at which its saving is read off.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from alcli.config import Config
 from alcli.curves.control import Saving, share_of
 from alcli.curves.crossing import first_at
+from alcli.curves.power_law import BackTest, back_test
 from alcli.engine import FeatureSpace, Part, Trained, Views
 from alcli.evidence import Evidence, Labeled, Origin, Unmeasured
 from alcli.loop._learning import learn
+from alcli.metrics import HIGHER_IS_BETTER, figures
 from alcli.project import columns as col
 from alcli.project.pool import Rows
 from alcli.project.splits import VALIDATION
 from alcli.simulate._memory import HeldPool
 from alcli.simulate._oracle import Faults, Oracle, Truth
-from alcli.simulate._replay import Replay, Start, space_of
+from alcli.simulate._replay import Point, Replay, Start, space_of
 from alcli.tables.hashing import hash_strings
 
 Ints = NDArray[np.int64]
@@ -47,6 +49,7 @@ class Setting:
     explore: float = 0.15
     strategy: str = "margin"
     model: str = "logistic_regression"
+    metric: str = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,13 @@ class Outcome:
     Attributes:
         n_labels: of the project's model.
         of: labels with which random collection is as good, at most all that there are.
+        past: how the forecasts of its rounds did.
     """
 
     saving: Saving | Unmeasured
     n_labels: int
     of: float
+    past: BackTest | None
 
     @property
     def true_share(self) -> float:
@@ -111,11 +116,13 @@ class Problem:
             }
         )
 
-    def accuracy(self, space: FeatureSpace, trained: Trained) -> float:
-        """On the test rows."""
+    def quality(self, space: FeatureSpace, trained: Trained, metric: str) -> float:
+        """On the test rows; higher is better."""
+        if trained.classes != tuple(self.classes.tolist()):
+            raise ValueError("a class is missing from the replay")
         proba = trained.predict(Views(FeatureSpace(space.parts), self.test.rows.features))
-        names = np.array(trained.classes)[proba.argmax(axis=1)]
-        return float((names == self.classes[self.test.y]).mean())
+        value = figures(proba, self.test.y, trained.classes)[metric]
+        return value if metric in HIGHER_IS_BETTER else -value
 
 
 def _rows(features: Mapping[str, list[Any]], places: Ints) -> Rows:
@@ -135,18 +142,18 @@ class Random:
         self.most = len(problem.pool) - setting.validation
         self.sizes = np.unique(np.rint(np.geomspace(20, self.most, _POINTS)).astype(np.int64))
         rng = np.random.default_rng(1)
-        self.accuracies = np.zeros((repeats, len(self.sizes)))
-        for repeat, at in np.ndindex(*self.accuracies.shape):
+        self.values = np.zeros((repeats, len(self.sizes)))
+        for repeat, at in np.ndindex(*self.values.shape):
             chosen = np.sort(rng.permutation(len(problem.pool))[: self.sizes[at]])
             n_classes = len(problem.classes)
             model, _ = learn(config, 0, Part(rows, chosen), y[chosen], n_classes, votes=False)
             trained = Trained(space, model, (), tuple(problem.classes.tolist()), setting.model)
-            self.accuracies[repeat, at] = problem.accuracy(space, trained)
+            self.values[repeat, at] = problem.quality(space, trained, setting.metric)
 
-    def labels_for(self, accuracy: float) -> float:
-        """Where the curve, made monotone, reaches an accuracy; all rows where it never does."""
-        mean = self.accuracies.mean(axis=0)[None, :]
-        return min(float(first_at(self.sizes.astype(float), mean, np.array([accuracy]))[0]), float(self.most))
+    def labels_for(self, quality: float) -> float:
+        """Where the curve, made monotone, is as good; all rows where it never is."""
+        mean = self.values.mean(axis=0)[None, :]
+        return min(float(first_at(self.sizes.astype(float), mean, np.array([quality]))[0]), float(self.most))
 
 
 class _Watched(Replay):
@@ -172,8 +179,6 @@ class _Watched(Replay):
         truth = self.oracle.truth
         train = Labeled(rows, truth.y[truth.places(rows.ids)])
         trained = self.ground.trained
-        if trained.classes != truth.classes:
-            raise ValueError("a class is missing from the replay")
         return Evidence(self.config, number, trained, trained.classes, train, origin, self.validation)
 
 
@@ -186,7 +191,15 @@ def outcomes(problem: Problem, random: Random, setting: Setting, repeats: int) -
         space = space_of(config, problem.pool, start.splits)
         oracle = Oracle(problem.truth, Faults(), repeat)
         replay = _Watched(config, str, problem.pool, start, space, oracle, budget)
-        *_, last = replay.points()
-        found = replay.evidence(last.round).saving(last.n_labels, random.most)
-        of = random.labels_for(problem.accuracy(space, replay.ground.trained))
-        yield Outcome(found, last.n_labels, of)
+        points = list(replay.points())
+        last = points[-1]
+        found = replay.evidence(last.round).saving(last.n_labels, random.most, setting.metric)
+        of = random.labels_for(problem.quality(space, replay.ground.trained, setting.metric))
+        yield Outcome(found, last.n_labels, of, _past(points, setting.validation))
+
+
+def _past(points: Sequence[Point], n_validation: int) -> BackTest | None:
+    """Forecasts of the accuracies that the rounds measured."""
+    values = [point.figures["accuracy"] for point in points]
+    sds = [np.sqrt(value * (1 - value) / n_validation) for value in values]
+    return back_test([point.n_labels for point in points], values, sds)

@@ -87,14 +87,13 @@ class Saving:
         labels: `of` less those that the project's model learned from; below 0: random does with fewer.
         of: labels with which random collection has a model as good, on average.
         share: `labels` of the larger of the two, as `Arm.saving` has it.
-        farthest: `of` is followed no farther; an end of its interval, or its value, that is there may be any
-            number beyond. It is no end where it is the whole pool.
-        open: whether the upper end is such.
+        farthest: `of` is followed no farther: a value, or an end of its interval, that would be beyond is put
+            here, so that every figure is finite.
+        open: whether the upper end is such a one; it is not where `farthest` is the whole pool.
         n_labels: that the project's model learned from.
         n_random: rows drawn at random, the seed set's among them where it is near random.
         n_control: of these, those of `query.explore`.
         curve: random collection's metric by labels, up to the project's.
-        sentence: what may be said of it.
     """
 
     labels: Estimate
@@ -109,7 +108,7 @@ class Saving:
 
     @property
     def verdict(self) -> str:
-        """Of saved, alike, lost: whether the interval lies above 0, holds it, or lies below."""
+        """One of saved, alike and lost: whether the interval lies above 0, holds it, or lies below."""
         if round(100 * self.share.low) > 0:
             return "saved"
         return "lost" if round(100 * self.share.high) < 0 and not self.open else "alike"

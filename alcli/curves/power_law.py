@@ -36,6 +36,7 @@ _DELAYS = (0.0, 0.1, 0.3)
 _OWN_LUCK = (0.0, 0.5, 1.0, 2.0)
 _QUANTILES = (0.025, 0.5, 0.975)
 _LEAST_SD = 1e-4  # of a value that seems certain, as all right does
+_LEAST_WEIGHT = 1e-7  # beside the likeliest curve: others are left out
 _HALVINGS = 26
 
 
@@ -213,44 +214,55 @@ def posterior(
         own: (K,) what t is measured in.
         last: the measurement that `measured_gain` and `labels_to_catch_up` look at.
     """
-    from scipy.special import ndtri  # slow to import
-
     steps = (np.arange(_STEPS) + 0.5) / _STEPS
     floor, rate, delay = (grid.reshape(-1, 1) for grid in np.meshgrid(steps, _FASTEST * steps, _DELAYS))
     shapes = floor + (1 - floor) * ((n / n[-1] + delay) / (1 + delay)) ** -rate  # (cells, K)
-    normal = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
-    normal /= normal.std()
-    parts = []
-    for times in _OWN_LUCK:
-        inverse = np.linalg.inv(covariance + np.diag((times * own) ** 2))
-        projected = shapes @ inverse
-        precision, moment = (projected * shapes).sum(axis=1), projected @ errors
-        evidence = 0.5 * (np.linalg.slogdet(inverse)[1] - np.log(precision))
-        evidence += 0.5 * (moment**2 / precision - errors @ inverse @ errors)
-        level = (moment / precision)[:, None] + normal / np.sqrt(precision)[:, None]
-        pull = inverse @ last.covariance
-        luck = errors @ pull - level * (shapes @ pull)[:, None]
-        spread = last.variance + (times * last.own) ** 2 - last.covariance @ pull
-        parts.append((np.repeat(evidence, _LEVELS), level.ravel(), luck.ravel(), np.full(level.size, spread)))
+    parts = [
+        _given(shapes, errors, covariance + np.diag((t * own) ** 2), last, (t * last.own) ** 2)
+        for t in _OWN_LUCK
+    ]
     evidence, level, luck, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    possible = level > 0
-    weight = np.where(possible, np.exp(evidence - evidence[possible].max()), 0.0)
-    floors, rates, delays = (
-        np.tile(np.repeat(grid, _LEVELS), len(_OWN_LUCK)) for grid in (floor, rate, delay)
+    weight = np.where(level > 0, np.exp(evidence - evidence[level > 0].max()), 0.0)
+    keep = weight > _LEAST_WEIGHT
+    floor, rate, delay = (
+        np.tile(np.repeat(grid, _LEVELS), len(_OWN_LUCK))[keep] for grid in (floor, rate, delay)
     )
-    keep = possible & (weight > 1e-7)
     return PowerLaw(
         at=float(n[-1]),
         level=level[keep],
-        floor=floors[keep],
-        rate=rates[keep],
-        delay=delays[keep],
+        floor=floor,
+        rate=rate,
+        delay=delay,
         weight=weight[keep] / weight[keep].sum(),
         last=last.error,
         luck=luck[keep],
         spread=np.sqrt(np.maximum(spread[keep], _LEAST_SD**2)),
         higher_is_better=higher_is_better,
     )
+
+
+def _given(
+    shapes: Floats, errors: Floats, covariance: Floats, last: Beside, more: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """For each of some shapes, (cells, K), and of _LEVELS quantiles of its level, all in one row.
+
+    Returns:
+        The log of the shape's evidence, the level, and the mean and variance of the luck of a measurement
+        like `last`, which has `more` variance of its own.
+    """
+    from scipy.special import ndtri  # slow to import
+
+    inverse = np.linalg.inv(covariance)
+    projected = shapes @ inverse
+    precision, moment = (projected * shapes).sum(axis=1), projected @ errors
+    evidence = 0.5 * (np.linalg.slogdet(inverse)[1] - np.log(precision))
+    evidence += 0.5 * (moment**2 / precision - errors @ inverse @ errors)
+    normal = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
+    level = (moment / precision)[:, None] + normal / normal.std() / np.sqrt(precision)[:, None]
+    pull = inverse @ last.covariance
+    luck = errors @ pull - level * (shapes @ pull)[:, None]
+    spread = np.full(level.size, last.variance + more - last.covariance @ pull)
+    return np.repeat(evidence, _LEVELS), level.ravel(), luck.ravel(), spread
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.benchmark import (
     agreement,
     check,
+    control_share,
     duplicates,
     labels,
     large,
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "published": published.benchmark,
     "replay": replay.benchmark,
     "stopping": stopping.benchmark,
+    "control_share": control_share.benchmark,
 }
 USUAL = ("startup", "million", "text", "duplicates")
 LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")

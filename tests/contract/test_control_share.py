@@ -26,9 +26,12 @@ def replays() -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "explore"), [("digits", 0.1), ("digits", 0.2), ("embedding", 0.15)])
+@pytest.mark.parametrize(
+    ("name", "explore", "metric"),
+    [("digits", 0.1, "accuracy"), ("digits", 0.2, "brier"), ("embedding", 0.15, "accuracy")],
+)
 def test_the_95_percent_interval_holds_the_true_saving_in_nine_of_ten_replays(
-    replays, make_data_of, name, explore
+    replays, make_data_of, name, explore, metric
 ):
     if name == "digits":
         digits = load_digits()
@@ -38,7 +41,7 @@ def test_the_95_percent_interval_holds_the_true_saving_in_nine_of_ten_replays(
         vectors = np.array(data.table["vector"].to_pylist(), dtype=np.float32)
         labels = [data.truth[id_] for id_ in data.table["id"].to_pylist()]
         problem = replays.Problem({"embedding": [vectors]}, labels)
-    setting = replays.Setting(explore=explore)
+    setting = replays.Setting(explore=explore, metric=metric)
     random = replays.Random(problem, setting, repeats=12)
     found = list(replays.outcomes(problem, random, setting, repeats=12))
     assert all(isinstance(outcome.saving, Saving) for outcome in found)
