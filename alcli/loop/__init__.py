@@ -74,8 +74,15 @@ def judge(config: Config, history: Sequence[Mapping[str, Any]]) -> dict[str, Any
 
 
 def past_of(config: Config, history: Sequence[Mapping[str, Any]]) -> list[Past]:
-    """The trained rounds as criteria see them."""
-    cost = config.cost
+    """The trained rounds as criteria see them.
+
+    A round without a further label, as after the validation set was extended, takes the place of the one
+    before it, since it has no news of what labels bring.
+    """
+    cost, seen = config.cost, list[Mapping[str, Any]]()
+    for entry in history:
+        again = seen.pop() if seen and entry["n_labels"] == seen[-1]["n_labels"] else None
+        seen.append({**entry, "stop_set": again.get("stop_set")} if again else entry)
     return [
         Past(
             entry["round"],
@@ -87,7 +94,7 @@ def past_of(config: Config, history: Sequence[Mapping[str, Any]]) -> list[Past]:
             cost.per_label if cost is not None else None,
             cost.value_per_point if cost is not None else None,
         )
-        for entry in history
+        for entry in seen
     ]
 
 

@@ -341,3 +341,22 @@ def test_a_seed_set_that_was_brought_is_in_no_query_file(make_lab):
     lab("seed")
     assert lab.bytes() == wanted
     assert np.char.count((lab.root / FILE).read_text(), "\n") == 6
+
+
+def test_a_round_that_brought_no_label_is_no_sign_that_labels_bring_nothing(lab):
+    lab("train")  # round 2, from new labels
+    before = lab.split("validation")
+    extend(lab, 5)
+    answer(lab, before)
+    lab("score")
+    lab("query")
+    settled = '{"any": [{"name": "plateau", "rounds": 1}, {"name": "stabilizing_predictions", "rounds": 1}]}'
+    document = lab("train", "--set", f"stop={settled}")
+    assert document["round"] == 3
+    labels = [entry["n_labels"] for entry in history(lab, 3)]
+    assert labels[1] == labels[2]
+    plateau, stabilizing = document["criteria"]
+    assert "round 1's interval" in plateau["reason"]
+    again = history(lab, 3)[1]["stop_set"]["kappa"]
+    assert history(lab, 3)[2]["stop_set"]["kappa"] == 1
+    assert f"{again:.4f}" in stabilizing["reason"]
