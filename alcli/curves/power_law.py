@@ -10,9 +10,10 @@ shared, and t^2 what else moves a round, such as which rows were labeled,
 
 The curve is written e(n) = level (floor + (1 - floor) ((n + d) / (N + d))^-c), N the largest label count:
 what is not known is its level at N, the share of that which no labels remove, the rate c and the delay d. The
-priors are flat: on the level above 0, on the floor from 0 to 1, on the rate from 0 to 1.5, on d among 0, 0.1
-and 0.3 N, and on t among 0, 1/2, 1 and 2 times a scale, which is a round's own sampling error. The posterior
-is worked out on a grid, the level in closed form: no chance enters.
+priors are flat: on the level above 0, on the square root of the floor from 0 to 1 (half of it lies below 1/4:
+curves that are taken to level off flatter whatever is compared with them), on the rate from 0 to 1.5, on d
+among 0, 0.1 and 0.3 N, and on t among 0, 1/2, 1 and 2 times a scale, which is a round's own sampling error.
+The posterior is worked out on a grid, the level in closed form: no chance enters.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def fit(
     >>> law = fit([100, 200, 400, 800], [0.60, 0.70, 0.77, 0.82], [0.02, 0.02, 0.02, 0.02])
     >>> gain = law.gain(800, 1600)
     >>> f"{gain.value:.2f} ({gain.low:.2f} to {gain.high:.2f})"
-    '0.03 (0.02 to 0.05)'
+    '0.04 (0.02 to 0.06)'
     """
     n, seen, sd = (np.asarray(numbers, dtype=np.float64) for numbers in (n_labels, values, sds))
     _check(n, seen, sd, shared)
@@ -215,7 +216,7 @@ def posterior(
         last: the measurement that `measured_gain` and `labels_to_catch_up` look at.
     """
     steps = (np.arange(_STEPS) + 0.5) / _STEPS
-    floor, rate, delay = (grid.reshape(-1, 1) for grid in np.meshgrid(steps, _FASTEST * steps, _DELAYS))
+    floor, rate, delay = (grid.reshape(-1, 1) for grid in np.meshgrid(steps**2, _FASTEST * steps, _DELAYS))
     shapes = floor + (1 - floor) * ((n / n[-1] + delay) / (1 + delay)) ** -rate  # (cells, K)
     parts = [
         _given(shapes, errors, covariance + np.diag((t * own) ** 2), last, (t * last.own) ** 2)

@@ -37,10 +37,10 @@ def measured(own, rng=None, luck_of_rows=0.0, validation=20_000, orders=6, *, hi
 
 
 def test_with_little_luck_the_saving_is_found_and_claimed():
-    found = saving(measured(float(error(1400)), validation=500_000), 1090, POOL, **COUNTS)
-    truth = share_of(1090, 1400)
+    found = saving(measured(float(error(900)), validation=500_000), 500, POOL, **COUNTS)
+    truth = share_of(500, 900)
     assert found.share.low < truth < found.share.high
-    assert found.share.value == pytest.approx(truth, abs=0.06)
+    assert found.share.value == pytest.approx(truth, abs=0.1)
     assert found.verdict == "saved"
     assert found.of.value - found.n_labels == pytest.approx(found.labels.value)
     low, value, high = (round(100 * x) for x in (found.share.low, found.share.value, found.share.high))
@@ -48,7 +48,7 @@ def test_with_little_luck_the_saving_is_found_and_claimed():
         f"labels saved against random so far: {found.labels.value:,.0f} of {found.of.value:,.0f} "
         f"({value}%), 95% interval {low} to {high}%"
     )
-    assert (found.n_labels, found.n_random, found.n_control) == (1090, 400, 200)
+    assert (found.n_labels, found.n_random, found.n_control) == (500, 400, 200)
 
 
 def test_a_project_that_does_worse_is_told_so():
@@ -67,7 +67,7 @@ def test_a_project_as_good_as_random_collection_is_not_distinguishable():
 
 def test_the_luck_of_few_validation_rows_leaves_nothing_to_claim():
     clear, blurred = (
-        saving(measured(float(error(1400)), validation=n), 1090, POOL, **COUNTS) for n in (500_000, 300)
+        saving(measured(float(error(2000)), validation=n), 1090, POOL, **COUNTS) for n in (500_000, 300)
     )
     assert clear.verdict == "saved"
     assert blurred.verdict == "alike"
