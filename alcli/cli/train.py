@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         app,
         "train",
         reads="labels.parquet, splits.parquet, the pool",
-        writes="rounds/NNN/model/, metrics.json",
+        writes="rounds/NNN/model/, metrics.json, stop_set.parquet",
         example="alcli train --set model.name=random_forest",
         show=_show,
     )

@@ -11,7 +11,7 @@ from alcli.stopping import Criterion, Past, Verdict
 from alcli.stopping._checks import check_count, check_positive
 from alcli.stopping._metric import HIGHER_IS_BETTER, check_metric, lacking
 
-POINTS = 0.5
+POINTS = 0.3
 """The least gain that is worth a batch, where nobody says what a point is worth."""
 _WIDTH = 3.92  # of a 95% interval, in standard errors
 
@@ -27,7 +27,7 @@ class ExpectedGain(Criterion):
         metric: which is to gain: accuracy, macro_f1, log_loss or brier.
         labels: how many more labels are weighed; None: a batch, the most that a round has brought so far.
         points: the least gain that is worth these labels; None: what they cost by cost.per_label and
-            cost.value_per_point, or half a point where these are not set.
+            cost.value_per_point, or 0.3 where these are not set.
 
     >>> values = [(0.70, 0.66, 0.74), (0.80, 0.765, 0.835), (0.83, 0.8, 0.86), (0.845, 0.815, 0.875)]
     >>> history = [Past(n, 200 * n, 9000, {"accuracy": value}) for n, value in enumerate(values, start=1)]

@@ -20,6 +20,7 @@ class StabilizingPredictions(Criterion):
     the F-measures of two such models of two classes differ by at most 4 (1 - T) / T (Bloodgood and
     Grothendieck, CoNLL 2013; Altschuler and Bloodgood, ICSC 2019, choose T by it). Needs no validation
     label, and `rounds` + 1 rounds. A small batch changes a model less than a large one, and stops it sooner.
+    Where hard rows are asked first, those left late in a small pool are easy, and agree more than new rows.
 
     >>> from alcli.stopping import StopSet
     >>> agreed = [StopSet(2000, 1900, kappa, 0.005, 0.1, 0.9) for kappa in (None, 0.989, 0.991, 0.992)]
