@@ -35,7 +35,7 @@ def back_tests(
     Args:
         replays: points by strategy and repeat.
         config: what is under `stop` is tested as well.
-        metric: by which strategies are compared; criteria that watch one watch this one.
+        metric: by which strategies are compared; criteria with default parameters watch this one.
         cost: the name of the cost that is money; None: there is none.
     """
     rules = rules_of(config, metric)
