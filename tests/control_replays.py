@@ -92,7 +92,9 @@ class Problem:
     def __init__(self, features: Mapping[str, list[Any]], labels: Sequence[str], most: int = 9000) -> None:
         self.kinds = {kind: tuple(f"{kind}_{n}" for n in range(len(c))) for kind, c in features.items()}
         self.classes, y = np.unique(np.asarray(labels), return_inverse=True)
-        order = np.random.default_rng(0).permutation(len(y))[:most]
+        # copies are kept out of validation and batches: with them random collection would be something else
+        distinct = np.unique(_rows(features, np.arange(len(y))).content(), return_index=True)[1]
+        order = np.random.default_rng(0).permutation(np.sort(distinct))[:most]
         pool, test = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])[:MOST_TEST]
         self.pool = HeldPool.of(_rows(features, pool))
         self.truth = Truth(self.pool.ids, y[pool].astype(np.int64), tuple(self.classes.tolist()))
@@ -139,8 +141,8 @@ class Random:
         start = Start.of(config, str, problem.pool, None)
         space = space_of(config, problem.pool, start.splits)
         rows, y = Views(space, problem.pool.held.features), problem.truth.y
-        self.most = len(problem.pool) - setting.validation
-        self.sizes = np.unique(np.rint(np.geomspace(20, self.most, _POINTS)).astype(np.int64))
+        most = len(problem.pool) - setting.validation
+        self.sizes = np.unique(np.rint(np.geomspace(20, most, _POINTS)).astype(np.int64))
         rng = np.random.default_rng(1)
         self.values = np.zeros((repeats, len(self.sizes)))
         for repeat, at in np.ndindex(*self.values.shape):
@@ -151,9 +153,9 @@ class Random:
             self.values[repeat, at] = problem.quality(space, trained, setting.metric)
 
     def labels_for(self, quality: float) -> float:
-        """Where the curve, made monotone, is as good; all rows where it never is."""
+        """Where the curve, made monotone, is as good; infinite where it never is."""
         mean = self.values.mean(axis=0)[None, :]
-        return min(float(first_at(self.sizes.astype(float), mean, np.array([quality]))[0]), float(self.most))
+        return float(first_at(self.sizes.astype(float), mean, np.array([quality]))[0])
 
 
 class _Watched(Replay):
@@ -184,7 +186,7 @@ class _Watched(Replay):
 
 def outcomes(problem: Problem, random: Random, setting: Setting, repeats: int) -> Iterator[Outcome]:
     """The end of every replay."""
-    budget = setting.seed + setting.rounds * setting.batch
+    budget, n_pool = setting.seed + setting.rounds * setting.batch, len(problem.pool) - setting.validation
     for repeat in range(1, repeats + 1):
         config = problem.config(setting, repeat)
         start = Start.of(config, str, problem.pool, None)
@@ -193,9 +195,9 @@ def outcomes(problem: Problem, random: Random, setting: Setting, repeats: int) -
         replay = _Watched(config, str, problem.pool, start, space, oracle, budget)
         points = list(replay.points())
         last = points[-1]
-        found = replay.evidence(last.round).saving(last.n_labels, random.most, setting.metric)
+        found = replay.evidence(last.round).saving(last.n_labels, n_pool, setting.metric)
         of = random.labels_for(problem.quality(space, replay.ground.trained, setting.metric))
-        yield Outcome(found, last.n_labels, of, _past(points, setting.validation))
+        yield Outcome(found, last.n_labels, min(of, n_pool), _past(points, setting.validation))
 
 
 def _past(points: Sequence[Point], n_validation: int) -> BackTest | None:
