@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from alcli.config.schema import Config, Section
+from alcli.config.schema import Config, section_of
 from alcli.errors import ConfigError, FileError, suggest
 
 CONFIG_NAME = "alcli.yaml"
@@ -203,6 +203,8 @@ def _explain(problem: Any, source: Source) -> tuple[str, str, str | None]:
     if problem["type"] == "extra_forbidden":
         section = _section_at(keys[:-1])
         return f"unknown key {keys[-1]!r}", source.where(key), suggest(keys[-1], section.model_fields)
+    if problem["type"] == "missing":
+        return f"the key {keys[-1]!r} is missing", source.where(key), None
     found = f", found {problem['input']!r}" if not isinstance(problem["input"], (dict, BaseModel)) else ""
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
     hint = None
@@ -217,9 +219,7 @@ _UNION_PARTS = {"int", "float", "str", "constrained-int", "tuple[str, ...]", *_M
 
 
 _SECTIONS = {
-    name
-    for name, field in Config.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    name for name, field in Config.model_fields.items() if section_of(field.annotation) is field.annotation
 }
 
 
@@ -227,9 +227,8 @@ def _section_at(keys: Sequence[str]) -> type[BaseModel]:
     section: type[BaseModel] = Config
     for key in keys:
         field = section.model_fields.get(key)
-        if field is None or not (
-            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        ):
+        below = section_of(field.annotation) if field is not None else None
+        if below is None:
             break
-        section = field.annotation
+        section = below
     return section

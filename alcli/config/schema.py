@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -283,7 +283,7 @@ class Cost(Section):
     """What labels and rounds cost, for `alcli check` and `alcli plan`."""
 
     currency: str = Field("", description="shown behind amounts: USD, EUR ...")
-    per_label: Money = Field(description="price of one answer of one annotator")
+    per_label: Money = Field(examples=[0.1], description="price of one answer of one annotator")
     per_validation_label: Money | None = Field(
         None, description="price of an answer to a validation row; null: as per_label"
     )
@@ -361,3 +361,11 @@ class Config(Section):
                 return False
             node = getattr(node, part)
         return last in node.model_fields_set
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The section that a key holds, though it may be null; None where it holds plain values."""
+    for found in (annotation, *get_args(annotation)):
+        if isinstance(found, type) and issubclass(found, Section):
+            return found
+    return None

@@ -11,15 +11,19 @@ from alcli.project.ledger import current, read_ledger
 from alcli.project.splits import VALIDATION, Splits
 
 
-def spent_on(project: Project) -> Spent:
-    """From the ledger and the manifests."""
+def spent_on(project: Project, before: int | None = None) -> Spent:
+    """From the ledger and the manifests.
+
+    Args:
+        before: a round; what it and later ones have scored and asked is left out.
+    """
     ledger = read_ledger(project.root / LEDGER)
     answered = ledger["id"].take(pa.array(current(ledger)))  # who changes an answer is paid once
     n_validation = 0
     if len(answered):
         validation = Splits.read(project).ids(VALIDATION)
         n_validation = int(pc.sum(pc.is_in(answered, value_set=validation)).as_py())
-    steps = [round_.steps for round_ in project.rounds]
+    steps = [round_.steps for round_ in project.rounds if before is None or round_.number < before]
     return Spent(
         len(answered) - n_validation,
         n_validation,

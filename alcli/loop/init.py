@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from alcli.config import (
     CONFIG_NAME,
     Config,
@@ -16,6 +18,7 @@ from alcli.config import (
     load_config,
     parse_setting,
     put_setting,
+    section_of,
 )
 from alcli.errors import DataError, StateError
 from alcli.loop import Result, check_names, plural
@@ -156,7 +159,7 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         "model": {"name": "logistic_regression"},
         "query": {"strategy": Config().query.strategy, "batch_size": Config().query.batch_size},
     }
-    sections = ("task", "split", "seed", "model", "query", "committee", "labels", "stop")
+    sections = ("task", "split", "seed", "model", "query", "committee", "labels", "stop", "cost")
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
         "# Every key may be left out; behind a # stand the defaults. `alcli init --schema` is for editors.",
@@ -167,16 +170,20 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         f"features:  # {_section_help('features')}",
         *features,
         *rest,
-        *(line for name in sections for line in _section(name, said.get(name, {}) | told.get(name, {}))),
+        *(
+            line
+            for name in sections
+            for line in _section_lines(name, said.get(name, {}) | told.get(name, {}))
+        ),
         "",
         f"random_state: {told.get('random_state', 0)}  # {_help('random_state')}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, values: dict[str, Any]) -> list[str]:
+def _section_lines(name: str, values: dict[str, Any]) -> list[str]:
     """A section with some keys set, and the others as comments."""
-    known = _field(name).annotation.model_fields
+    known = _fields(name)
     lines = [
         f"  {key}: {_plain(value)}" + (f"  # {_help(f'{name}.{key}')}" if key in known else "")
         for key, value in values.items()
@@ -186,11 +193,13 @@ def _section(name: str, values: dict[str, Any]) -> list[str]:
 
 
 def _unset(section: str, skip: set[str]) -> list[str]:
-    """Lines for the keys of a section that stay at their defaults."""
-    defaults = Config().value(section)
+    """Lines for the keys of a section that stay at their defaults; for one that has none, an example."""
+    fields = _fields(section)
+    examples = {key: field.examples[0] for key, field in fields.items() if field.is_required()}
+    whole = _section(section).model_validate(examples).model_dump(mode="json")
     return [
         f"{key}: {_plain(value)}  # {_help(f'{section}.{key}')}"
-        for key, value in defaults.items()
+        for key, value in whole.items()
         if key not in skip
     ]
 
@@ -207,17 +216,24 @@ def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
 
 
-def _field(key: str) -> Any:
-    model: Any = Config
-    *sections, last = key.split(".")
-    for section in sections:
-        model = model.model_fields[section].annotation
-    return model.model_fields[last]
+def _section(name: str) -> type[BaseModel]:
+    """The section of the config with this name."""
+    found = section_of(Config.model_fields[name].annotation)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def _fields(section: str) -> dict[str, Any]:
+    """A section's keys and their definitions."""
+    return dict(_section(section).model_fields)
 
 
 def _help(key: str) -> str:
-    return str(_field(key).description)
+    section, _, name = key.rpartition(".")
+    field = _fields(section)[name] if section else Config.model_fields[name]
+    return str(field.description)
 
 
 def _section_help(name: str) -> str:
-    return str(_field(name).annotation.__doc__).splitlines()[0].rstrip(".")
+    return str(_section(name).__doc__).splitlines()[0].rstrip(".")

@@ -390,7 +390,7 @@ class _Training:
             "metrics": {name: list(value) for name, value in headline.items()},
             "validation": on.identity,
             "stop_set": stop_set,
-            "spent": asdict(spent_on(self.project)),
+            "spent": asdict(spent_on(self.project, self.round.number)),
         }
         return {
             "round": self.round.number,

@@ -35,11 +35,11 @@ def _embeddings(loop, n_rows=90, *, fixed):
 
 
 @pytest.mark.parametrize("command", ["seed", "ingest a.csv", "train", "score", "query", "status"])
-def test_what_a_later_version_will_do_is_refused_by_every_command_before_anything_else(at, command):
+def test_a_price_that_is_misspelled_is_named_by_every_command_before_anything_else(at, command):
     loop = at("new")
-    loop.config(cost={"label": 0.1})
+    loop.config(cost={"per_labels": 0.1})
     where = f"alcli.yaml, line {loop.line('cost')}"
-    loop.refused(*command.split(), kind="config", says="cost is not available", where=where, hint="remove it")
+    loop.refused(*command.split(), kind="config", says="unknown key", where=where, hint="'per_label'")
 
 
 def test_release_keeps_validation_rows_with_people_and_says_so(at):
