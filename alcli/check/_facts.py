@@ -222,7 +222,10 @@ class Facts:
     def known_saving(self) -> Estimate | None:
         """The share of random collection's labels that selection saves, or costs; None: that is not clear."""
         found = self.saving
-        return None if isinstance(found, Unmeasured) or found.verdict == "alike" else found.share
+        if isinstance(found, Unmeasured) or found.verdict == "alike":
+            return None
+        low, value, high = found.share.low, found.share.value, found.share.high
+        return Estimate(low if found.open else value, low, high)
 
     @property
     def most_saved(self) -> float | None:

@@ -17,7 +17,7 @@ def look(facts: Facts) -> Finding:
     found = reliability(facts.proba, facts.validation.y, facts.rng(2))
     ece, gap, brier = found.ece, found.gap, found.brier
     figure = (
-        f"{found.verdict}: confidence {100 * gap.value:+.1f} points off accuracy ({100 * gap.low:.1f} to "
+        f"{found.verdict}: confidence {100 * gap.value:+.1f} points off ({100 * gap.low:.1f} to "
         f"{100 * gap.high:.1f}); ECE {ece.value:.3f}, by chance {found.ece_by_chance.value:.3f}"
     )
     parts = f"{brier.reliability:.3f} of it by miscalibration, {brier.resolution:.3f} off it by resolution"

@@ -8,16 +8,18 @@ from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, Finding
 from alcli.engine import highest_cosine
 
-MANY, PROBES = 0.2, 500
+MANY, NEAR, PROBES = 0.2, 0.95, 500
 
 
 def look(facts: Facts) -> Finding:
     """The share of exact copies in the whole pool, and of near-duplicates within a sample of it."""
     cap = facts.project.config.query.max_similarity
-    near, among = _near(facts, cap or 0.95)
-    figure = f"{facts.look.copies:.1%} of the rows are exact copies of others"
+    near, among = _near(facts, cap or NEAR)
+    figure, lines = f"{facts.look.copies:.1%} of the rows are exact copies of others", []
     if near is not None:
-        figure += f"; {near:.1%} have a near-duplicate among {among:,} others (cosine above {cap or 0.95:g})"
+        figure += f"; {near:.1%} have a near-duplicate"
+        looked = f"{PROBES:,} rows were compared with {among:,} others"
+        lines = [f"near: a cosine above {cap or NEAR:g}; {looked}"]
     advice = ""
     if facts.look.copies > MANY:
         advice = "copies are never asked twice; what counts is the number of distinct rows"
@@ -29,7 +31,7 @@ def look(facts: Facts) -> Finding:
         )
     more = {"near_duplicates": None if near is None else round(near, 6)}
     verdict = CAUTION if advice else GOOD
-    return Finding("copies", verdict, figure, advice, round(facts.look.copies, 6), more=more)
+    return Finding("copies", verdict, figure, advice, round(facts.look.copies, 6), lines=lines, more=more)
 
 
 def _near(facts: Facts, cap: float) -> tuple[float | None, int]:

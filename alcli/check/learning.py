@@ -28,7 +28,7 @@ def look(facts: Facts) -> Finding:
     gain = paired_change(constant, proba, y, facts.rng(1))
     accuracy, share = float((proba.argmax(axis=1) == y).mean()), float((y == common).mean())
     figure = (
-        f"accuracy {accuracy:.3f}, always answering {facts.classes[common]!r} has {share:.3f}; "
+        f"accuracy {accuracy:.3f}, always {facts.classes[common]!r} {share:.3f}; "
         f"probabilities as good by chance: p = {p:.3f}"
     )
     if p < SURE and gain.low > 0:

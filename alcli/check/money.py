@@ -25,7 +25,7 @@ def look(facts: Facts) -> Finding:
     spent = spent_on(facts.project).money(cost) if facts.standing is not None else 0.0
     ahead, known = _Ahead.of(facts, cost), facts.known_saving
     at_random = None if known is None else ahead.labels_cost / max(1e-9, 1 - known.value)
-    pays = f"selection pays above a saving of {ahead.break_even:.0%}"
+    pays = f"selection pays if it saves {ahead.break_even:.0%}"
     figure = f"spent {amount(spent, cost)}; {ahead.words(cost)}; {pays}"
     lines = [f"{ahead.rounds:,} rounds at {amount(cost.per_round, cost)} each (cost.per_round: your time)"]
     if at_random is not None and known is not None:
@@ -114,7 +114,7 @@ def _verdicts(facts: Facts, cost: Cost, ahead: _Ahead) -> Iterator[tuple[Verdict
         yield STOP, f"{each}: random collection is cheaper than your time; few data sets allow such a saving"
     yield from _next_batch(facts, cost)
     if ahead.break_even > (known.value if known is not None else SOME):
-        yield CAUTION, f"{each}: it is not sure that selection pays; larger batches make fewer rounds"
+        yield CAUTION, f"{each}: it is not sure that selection pays; take larger batches"
 
 
 def _next_batch(facts: Facts, cost: Cost) -> Iterator[tuple[Verdict, str]]:

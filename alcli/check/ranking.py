@@ -19,7 +19,7 @@ def look(facts: Facts) -> Finding:
     wrong = facts.proba.argmax(axis=1) != y
     found = risk_coverage(1 - (proba[:, -1] - proba[:, -2]), wrong, facts.rng(3))
     figure = (
-        f"{found.verdict}: the error rate of the surest rows is {found.area.value:.3f} on average, "
+        f"{found.verdict}: mean error of the surest rows {found.area.value:.3f}, "
         f"at random {found.random:.3f}, at best {found.perfect:.3f}"
     )
     more = {key: value for key, value in found.to_json().items() if key != "verdict"}

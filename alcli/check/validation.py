@@ -18,17 +18,15 @@ def look(facts: Facts) -> Finding:
     n_asked, n = len(facts.splits.ids("validation")), len(facts.validation)
     if not n:
         return Finding.unknown("validation", f"none of {plural(n_asked, 'validation row')} has a label")
-    share = f"{n:,} of {n_asked:,} validation rows are labeled"
+    share = f"{n:,} of {n_asked:,} labeled"
     accuracy = facts.history[-1]["metrics"].get("accuracy") if facts.history else None
     if accuracy is None:
         return Finding.unknown("validation", f"{share}, and no model was measured on them")
     _, low, high = accuracy
     width, more_rows = high - low, 3 * n
     reserve = len(facts.splits.ids(RESERVE))
-    figure = (
-        f"{share}: accuracy within {low:.3f} to {high:.3f}; an interval half as wide needs "
-        f"{plural(more_rows, 'further row')}"
-    )
+    half = f"half as wide with {plural(more_rows, 'further row')}"
+    figure = f"{share}: accuracy within {low:.3f} to {high:.3f}; {half}"
     more = {"rows": n, "for_half": more_rows, "reserve": reserve}
     if n < FEW:
         advice = f"fewer than {FEW} rows measure hardly anything: label the validation set to its end"
@@ -38,6 +36,6 @@ def look(facts: Facts) -> Finding:
         if n < n_asked:
             advice += f": label the other {n_asked - n:,} validation rows"
         elif reserve:
-            advice += f": `alcli seed --extend-validation {min(reserve, more_rows)}` draws more at random"
+            advice += f": `alcli seed --extend-validation {min(reserve, more_rows)}`"
         return Finding("validation", CAUTION, figure, advice, round(width, 6), more=more)
     return Finding("validation", GOOD, figure, value=round(width, 6), more=more)

@@ -121,11 +121,12 @@ class Saving:
         )
         interval = f"95% interval from {low}% up" if self.open else f"95% interval {low} to {high}%"
         if self.verdict == "saved":
-            more = "more than " if self.open and self.of.value >= self.farthest else ""
-            return (
-                f"labels saved against random so far: {more}{self.labels.value:,.0f} of {self.of.value:,.0f} "
-                f"({value}%), {interval}"
-            )
+            labels, of, share = self.labels.value, self.of.value, value
+            if self.open:  # how much more than the lower end it is, the prior says rather than the data
+                labels, of, share = self.labels.low, self.of.low, low
+            least = "at least " if self.open else ""
+            saved = f"{least}{labels:,.0f} of {of:,.0f} ({share}%)"
+            return f"labels saved against random so far: {saved}, {interval}"
         if self.verdict == "lost":
             return (
                 f"random collection would have needed fewer labels: {self.of.value:,.0f} in place of "

@@ -79,9 +79,10 @@ def test_what_lies_beyond_the_curve_is_left_open():
     assert found.farthest == 4000  # 10 times the random rows
     assert found.open
     assert found.of.value == found.of.high == 4000
+    low = round(100 * found.share.low)
     assert found.sentence == (
-        "labels saved against random so far: more than 3,000 of 4,000 (75%), "
-        f"95% interval from {round(100 * found.share.low)}% up"
+        f"labels saved against random so far: at least {found.labels.low:,.0f} of {found.of.low:,.0f} "
+        f"({low}%), 95% interval from {low}% up"
     )
     later = saving(measured(0.02), 3000, POOL, **COUNTS)
     assert later.farthest == 6000  # twice the labels, where that is more
