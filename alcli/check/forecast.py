@@ -18,8 +18,18 @@ def look(facts: Facts) -> Finding:
     if found is None:
         return Finding.unknown("forecast", "fewer than two rounds were measured")
     value, more = round(found.gain.value, 6), {"forecast": found.to_json()}
-    lines = [found.record]
+    lines = [found.record, *_curve(facts, metric)]
     if found.gain.high < LITTLE:
         advice = "hardly a gain to expect: look at the stopping criteria, the model and the labels"
         return Finding("forecast", CAUTION, found.sentence, advice, value, lines=lines, more=more)
     return Finding("forecast", GOOD, found.sentence, value=value, lines=lines, more=more)
+
+
+def _curve(facts: Facts, metric: str) -> list[str]:
+    """The metric by labels, a line a round."""
+    rounds = [
+        (past["n_labels"], past["metrics"][metric]) for past in facts.history if metric in past["metrics"]
+    ]
+    return [
+        f"{n:,} labels: {metric} {value:.3f} ({low:.3f} to {high:.3f})" for n, (value, low, high) in rounds
+    ]

@@ -22,9 +22,7 @@ def look(facts: Facts) -> Finding:
     in_pool = _share_near(facts, facts.open_sample)
     figure = f"{leaks:,} training rows are copies of sealed rows"
     if in_train is not None and in_pool is not None:
-        figure += (
-            f"; near-duplicates: {in_train:.1%} in training, {in_pool:.1%} in the pool"
-        )
+        figure += f"; near-duplicates: {in_train:.1%} in training, {in_pool:.1%} in the pool"
     more = {"copies": leaks, "near_in_train": in_train, "near_in_pool": in_pool}
     if leaks:
         advice = "undo the file that brought them: `alcli ingest --retract SOURCE`"

@@ -188,6 +188,31 @@ def test_a_seed_set_from_one_corner_of_the_pool_is_told_from_a_random_one(make_l
     assert far["value"] < near["value"]
 
 
+def test_a_model_that_is_too_sure_is_told_from_one_that_calibration_has_cured(make_lab):
+    lab = make_lab(
+        "text",
+        rows=1500,
+        split={"validation": 300, "reserve": 0},
+        seed={"size": 200},
+        model={"name": "logistic_regression", "C": 1e6},
+    )
+    rng = np.random.default_rng(0)
+    for id_, label in lab.data.truth.items():  # three of ten labels say something else
+        if rng.random() < 0.3:
+            lab.data.truth[id_] = CLASSES[(CLASSES.index(label) + 1) % 3]
+    lab.seeded()
+    lab("train")
+    before = found(lab("check"), "calibration")
+    assert before["verdict"] == "caution"
+    assert before["figure"].startswith("over-confident")
+    assert "model.calibrate: temperature" in before["advice"]
+    cured = ("--set", "model.calibrate=temperature")
+    lab("train", *cured)
+    after = found(lab("check", *cured), "calibration")
+    assert after["value"] < before["value"] / 2
+    assert after["value"] == pytest.approx(before["temperature"]["after"]["ece"], abs=1e-6)
+
+
 def test_copies_are_counted(make_lab):
     lab = make_lab("text", rows=600)
     lab.data.repeated(3).write_parquet(lab.root / "pool.parquet")
