@@ -18,6 +18,7 @@ from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
 from alcli.estimate import Estimate, rounded
 from alcli.loop import Result, judge, plural
+from alcli.loop._classes import about_classes
 from alcli.loop._learning import (
     FEWEST_HELD_OUT,
     SAMPLE,
@@ -261,7 +262,7 @@ class _Training:
                 hint="ingest answers to seed rows too",
             )
         if MODELS.load(self.project.config.model.name).learns:
-            self._warn_about_classes(y[train], y[validation])
+            self.warnings += about_classes(self.classes, y[train], y[validation])
         return _Data(rows.take(train), y[train]), _Data(rows.take(validation), y[validation])
 
     def _name_lost(self, ids: Sequence[str], rows: Rows) -> None:
@@ -270,23 +271,6 @@ class _Training:
             f"{plural(len(lost), 'labeled row is', 'labeled rows are')} no longer in the pool "
             f"(first: {lost[0]!r}): kept in labels.parquet, not trained on"
         )
-
-    def _warn_about_classes(self, y: NDArray[np.int64], y_validation: NDArray[np.int64]) -> None:
-        counts = np.bincount(y, minlength=len(self.classes))
-        seen = [self.classes[n] for n in np.flatnonzero(counts)]
-        if len(seen) == 1:
-            self.warnings.append(
-                f"{_all_labels(len(y))} {seen[0]!r}: the model knows no other class yet, "
-                "and cannot tell which rows would teach it most"
-            )
-        elif single := [self.classes[n] for n in np.flatnonzero(counts == 1)]:
-            self.warnings.append(f"only one label of {_names(single)}: the model hardly knows {_it(single)}")
-        unseen = [self.classes[n] for n in np.unique(y_validation) if not counts[n]]
-        if unseen:
-            self.warnings.append(
-                f"no training label of {_names(unseen)}, though validation has some: "
-                f"the model gives {_it(unseen)} probability 0"
-            )
 
     def _fit(self, data: _Data) -> tuple[Trained, Stored]:
         config = self.project.config
@@ -415,16 +399,3 @@ def _only(rows: Rows, ids: Sequence[str]) -> Rows:
     """Those of some ids."""
     found = pc.is_in(rows.ids, value_set=pa.array(ids, pa.string()))
     return rows.take(found.to_numpy(zero_copy_only=False))
-
-
-def _all_labels(count: int) -> str:
-    return "the only label is" if count == 1 else f"all {count:,} labels are"
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _it(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
