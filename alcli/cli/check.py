@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         common: Common,
         exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 on the verdict stop.")] = False,
     ) -> Result:
-        """Say whether active learning is the right call, and what it saved."""
+        """Say whether active learning is the right call here."""
         from alcli.check import check as look
 
         with progress_bar(common, "looking at the pool") as progress:

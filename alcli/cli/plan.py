@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         hours: Annotated[float, typer.Option(help="Hours of labeling a week, of all people together.")] = 10,
         days: Annotated[float, typer.Option(help="Working days that a round takes besides labeling.")] = 1,
     ) -> Result:
-        """Plan the rounds ahead: how many, how long, at what cost, for what quality."""
+        """Plan rounds, calendar and cost ahead."""
         from alcli.plan import Limits
         from alcli.plan import plan as look
 
