@@ -44,7 +44,7 @@ class Work:
 def work_by_round(project: Project) -> list[Work]:
     """Of every round that has answers, oldest first."""
     ledger = checked_ledger(project)
-    ledger = ledger.take(pa.array(current(ledger)))
+    ledger = ledger.select(["id", "label", "status", "seconds", "round"]).take(pa.array(current(ledger)))
     rounds = ledger["round"].to_numpy()
     return [_work(int(number), ledger.filter(pa.array(rounds == number))) for number in np.unique(rounds)]
 

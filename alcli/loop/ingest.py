@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project
 from alcli.project.classes import look_like_misspelled
+from alcli.project.grouping import coded, group, ordered
 from alcli.project.intake import (
     Intake,
     Places,
@@ -67,7 +69,8 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     started, round_ = datetime.now(UTC), project.newest
     ledger = checked_ledger(project)
     asked, splits = read_asked(project), Splits.read(project)
-    intake = _intake(project, options.rules, ledger, asked, splits, started)
+    classes = known_classes(project, ledger)
+    intake = _intake(project, options.rules, ledger, classes, asked, splits, at=started)
     for path in files:
         intake.take(path, reader_of(path, options.format, advice="--format NAME forces one"))
     if options.retract_source or options.retract_annotator:
@@ -86,7 +89,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         written = [LABELS, *new_file, f"{round_.folder}/round.json", *written]
         project.log(round_, "ingest", started, new=taken.new_rows.num_rows)
     summary = _summary(counts, dry_run=options.dry_run)
-    if not known_classes(project, ledger):
+    if not classes:
         summary += _learned(_by_class(resolution))
         intake.warnings += look_like_misspelled(_by_class(resolution))
     return Result(
@@ -113,9 +116,16 @@ def _stands(project: Project, ledger: pa.Table, options: Options) -> bool:
 
 
 def _intake(
-    project: Project, rules: Rules, ledger: pa.Table, asked: Asked, splits: Splits, at: datetime
+    project: Project,
+    rules: Rules,
+    ledger: pa.Table,
+    classes: tuple[str, ...] | None,
+    asked: Asked,
+    splits: Splits,
+    *,
+    at: datetime,
 ) -> Intake:
-    pool, classes = Pool(project), known_classes(project, ledger)
+    pool = Pool(project)
     sealed = {id_: split for id_, split in splits.split_of.items() if split in (RESERVE, HELD_OUT)}
     return Intake(
         project,
@@ -145,8 +155,9 @@ def _copies(project: Project, pool: Pool, ids: Sequence[str]) -> list[str]:
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
     """The configured classes and those of the answers that stand; None before there are two."""
     configured = project.config.task.classes
-    labels = ledger.take(pa.array(current(ledger)))["label"]
-    found = sorted(pc.unique(labels.drop_null()).to_pylist())
+    rank, labels = ordered(ledger["label"])
+    used = np.unique(rank[current(ledger)])
+    found = labels.take(pa.array(used[used >= 0])).to_pylist()
     if configured is None:
         return tuple(found) if len(found) > 1 else None
     return (*configured, *(name for name in found if name not in configured))
@@ -161,9 +172,11 @@ def _retired(ledger: pa.Table, classes: Collection[str]) -> frozenset[tuple[str,
 
 def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
     """How many of the new answers that stand took the place of an older one of the same annotator."""
-    pairs = list(zip(ledger["id"].to_pylist(), ledger["annotator"].to_pylist(), strict=True))
-    before = set(pairs[:n_before])
-    return sum(pairs[position] in before for position in standing[standing >= n_before].tolist())
+    new = standing[standing >= n_before]
+    if not len(new) or not n_before:
+        return 0
+    pair = group(*(coded(ledger[name])[0] for name in ("id", "annotator")))
+    return int(np.isin(pair[new], pair[:n_before]).sum())
 
 
 def _pending(resolution: Resolution, asked: Asked) -> int:

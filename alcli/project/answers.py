@@ -16,7 +16,7 @@ from alcli.errors import DataError, suggest
 from alcli.project.advice import INGEST, Advice
 from alcli.project.times import parse_times
 
-LABELED, SKIPPED, UNSURE = "labeled", "skipped", "unsure"
+LABELED, SKIPPED, UNSURE, ADJUDICATED = "labeled", "skipped", "unsure", "adjudicated"
 
 # the ledger's columns and what tools call them, the likeliest name first
 SPELLINGS: Mapping[str, tuple[str, ...]] = {

@@ -15,20 +15,26 @@ Codes = NDArray[np.int64]
 def coded(column: Any) -> tuple[Codes, pa.Array]:
     """(n,) code of each row's value, and the values by code in order of first appearance; a null is -1."""
     whole = pa.chunked_array(column.chunks if isinstance(column, pa.ChunkedArray) else [column], column.type)
-    if pa.types.is_string(column.type):
-        whole = whole.cast(pa.large_string())  # as one piece it may pass 2 GiB
-    encoded = pa.concat_arrays(whole.chunks or [pa.array([], whole.type)]).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return codes, encoded.dictionary.cast(column.type)
+    encoded = whole.dictionary_encode().chunks  # they share one dictionary
+    if not encoded:
+        return np.empty(0, dtype=np.int64), pa.array([], column.type)
+    codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in encoded]
+    return np.concatenate(codes, dtype=np.int64), encoded[0].dictionary
+
+
+def ordered(column: Any) -> tuple[Codes, pa.Array]:
+    """(n,) rank of each row's value among the distinct ones, and these in byte order; a null is -1."""
+    codes, values = coded(column)
+    order = pc.sort_indices(values)
+    ranks = np.empty(len(values) + 1, dtype=np.int64)
+    ranks[order.to_numpy()] = np.arange(len(values))
+    ranks[-1] = -1
+    return np.asarray(ranks[codes], dtype=np.int64), values.take(order)
 
 
 def ranked(column: Any) -> Codes:
     """(n,) rank of each row's value among the distinct ones, in byte order; a null is -1."""
-    codes, values = coded(column)
-    ranks = np.empty(len(values) + 1, dtype=np.int64)
-    ranks[pc.sort_indices(values).to_numpy()] = np.arange(len(values))
-    ranks[-1] = -1
-    return np.asarray(ranks[codes], dtype=np.int64)
+    return ordered(column)[0]
 
 
 def group(*keys: Codes) -> Codes:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,6 +31,7 @@ from alcli.project.ledger import (
     write_ledger,
 )
 from alcli.project.resolve import Resolution
+from alcli.project.splits import VALIDATION
 from alcli.tables.atomic import sha256_file
 from alcli.tables.listing import path_in_messages
 
@@ -246,6 +249,11 @@ class Places:
     split_of: Mapping[str, str]
     asked: Mapping[str, int]
 
+    @cached_property
+    def validation(self) -> pa.Array:
+        """Ids of the validation rows."""
+        return pa.array([id_ for id_, split in self.split_of.items() if split == VALIDATION], pa.string())
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -260,8 +268,8 @@ class Taken:
 
     def counts(self) -> dict[str, int]:
         """Rows by what their answers come to."""
-        labeled = self.resolution.labels["id"].to_pylist()
-        in_validation = sum(self.places.split_of.get(id_) == "validation" for id_ in labeled)
+        labeled = self.resolution.labels["id"]
+        in_validation = pc.sum(pc.is_in(labeled, value_set=self.places.validation)).as_py() or 0
         status = Counter(self.resolution.rows["status"].to_pylist())
         return {
             "labeled": len(labeled) - in_validation,
@@ -304,15 +312,17 @@ def stage_ingest(
 
 def labels_table(resolution: Resolution, ledger: pa.Table, places: Places) -> pa.Table:
     """`labels.parquet`: the resolved labels, with the split and the round that each row was asked in."""
-    labels = resolution.labels
-    standing = ledger.take(pa.array(resolution.standing))
-    filed = dict(zip(standing["id"].to_pylist(), standing["round"].to_pylist(), strict=True))
-    ids = labels["id"].to_pylist()
+    labels, rows = resolution.labels, resolution.rows
+    ids = labels["id"]
+    last = resolution.standing[np.cumsum(rows["n_annotators"].to_numpy()) - 1]  # of each row, by annotator
+    filed = ledger["round"].to_numpy()[last][pc.index_in(ids, value_set=rows["id"]).to_numpy()]
+    asked = pa.array(list(places.asked.values()), pa.int64())
+    place = pc.index_in(ids, value_set=pa.array(list(places.asked), pa.string()))
     columns = {
-        "id": labels["id"],
+        "id": ids,
         "label": labels["label"],
-        "split": ["validation" if places.split_of.get(id_) == "validation" else "train" for id_ in ids],
-        "round": [places.asked.get(id_, filed[id_]) for id_ in ids],
+        "split": pc.if_else(pc.is_in(ids, value_set=places.validation), VALIDATION, "train"),
+        "round": pc.coalesce(asked.take(place), pa.array(filed)),
         "n_annotators": labels["n_annotators"],
         "agreement": labels["agreement"],
         "resolution": labels["resolution"],

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alcli.errors import DataError, IntegrityError, suggest
+from alcli.project.answers import ADJUDICATED
 from alcli.project.grouping import Codes, coded, group, ranked, ticks
 from alcli.tables.atomic import atomic_path, file_errors
 
@@ -144,17 +145,20 @@ def new_answers(answers: pa.Table, ledger: pa.Table) -> News:
     identity = group(*(coded(both[name])[0] for name in _IDENTITY))
     pair = group(*(coded(both[name])[0] for name in ("id", "annotator")))
     old, sent = identity[:n_old], identity[n_old:]
-    alive, standing = _alive(ledger), current(ledger)
+    alive = _alive(ledger)
     n_kinds = int(identity.max(initial=-1)) + 1
     known = _present(old[alive], n_kinds)[sent]
     first = np.zeros(len(sent), dtype=bool)
     first[np.unique(sent, return_index=True)[1]] = True
     new = first & ~known
+    superseded = known & first
+    if superseded.any():
+        superseded &= ~_present(old[current(ledger)], n_kinds)[sent]
     seen_pairs = _present(pair[:n_old][alive], int(pair.max(initial=-1)) + 1)
     return News(
         rows=answers.filter(pa.array(new)),
         n_known=int((known & first).sum()),
-        n_superseded=int((known & first & ~_present(old[standing], n_kinds)[sent]).sum()),
+        n_superseded=int(superseded.sum()),
         n_repeated=int((~first).sum()),
         n_changed=int(seen_pairs[pair[n_old:]][new].sum()),
     )
@@ -188,17 +192,26 @@ def _alive(ledger: pa.Table) -> NDArray[np.bool_]:
 def current(ledger: pa.Table) -> Codes:
     """Positions of the answers that stand: the last one of each annotator to each row, by id and annotator.
 
+    An adjudicated answer stands beside the same person's vote.
+
     The later `labeled_at` wins; an undated answer counts as of its ingest, and undated ones rank by ingest.
     Two answers of one moment rank by label, so that the order of the files does not matter.
     """
     alive = np.flatnonzero(_alive(ledger))
-    pair = group(*(ranked(ledger[name])[alive] for name in ("id", "annotator")))
-    moment, undated = moments(ledger)
-    status, label = (ranked(ledger[name])[alive] for name in ("status", "label"))
-    ingest = np.where(undated, np.arange(ledger.num_rows), -1)[alive]
-    order = np.lexsort((status, label, ingest, moment[alive], pair))
-    last = np.append(np.diff(pair[order]) > 0, True)[: len(order)]
-    return np.asarray(alive[order[last]], dtype=np.int64)
+    ruled = np.asarray(pc.equal(ledger["status"], ADJUDICATED)).astype(np.int64)
+    pair = group(*(key[alive] for key in (ranked(ledger["id"]), ranked(ledger["annotator"]), ruled)))
+    standing = np.empty(int(pair.max(initial=-1)) + 1, dtype=np.int64)
+    standing[pair] = alive
+    changed = np.flatnonzero(np.bincount(pair)[pair] > 1)  # most answers are their annotator's only one
+    if len(changed):
+        rows, pair = alive[changed], pair[changed]
+        moment, undated = moments(ledger)
+        status, label = (ranked(ledger[name])[rows] for name in ("status", "label"))
+        ingest = np.where(undated[rows], rows, -1)
+        order = np.lexsort((status, label, ingest, moment[rows], pair))  # of each pair the last one is kept
+        last = order[np.append(np.diff(pair[order]) > 0, True)]
+        standing[pair[last]] = rows[last]
+    return standing
 
 
 def moments(ledger: pa.Table) -> tuple[Codes, NDArray[np.bool_]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,13 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from alcli.project.answers import LABELED, SKIPPED, UNSURE
-from alcli.project.grouping import Codes, group, ranked
+from alcli.project.answers import ADJUDICATED, LABELED, SKIPPED, UNSURE
+from alcli.project.grouping import Codes, group, ordered
 from alcli.project.ledger import current, moments
 
 Policy = Literal["majority", "unanimous", "latest"]
 
 DISPUTED = "disputed"
+_STATUSES = pa.array([LABELED, SKIPPED, UNSURE, ADJUDICATED])
+_UNSURE, _RULED = 2, 3
 
 _VOTES_NEEDED: Mapping[Policy, Callable[[Codes], Codes]] = {
     "majority": lambda cast: cast // 2 + 1,
@@ -32,7 +35,7 @@ class Resolution:
 
     Attributes:
         labels: `id`, `label`, `n_annotators` (who labeled it), `agreement` (the share of them that gave
-            this label), `resolution` (single | unanimous | majority | latest); sorted by id.
+            this label), `resolution` (single | unanimous | majority | latest | adjudicated); sorted by id.
         rows: every row that has an answer: `id`, `status` (labeled | disputed | skipped | unsure),
             `n_annotators` (who answered in any way); sorted by id.
         standing: positions in the ledger of the answers that stand, by id and annotator.
@@ -48,65 +51,95 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
 
     Majority means more than half of those who labeled the row, unanimous all of them, latest the newest
     answer; a row without such a label is in dispute. Skipped and unsure answers are no votes where somebody
-    labeled the row.
+    labeled the row. An adjudicated answer is a vote that decides alone, the newest of several; without a
+    label it says that the row cannot be labeled.
     """
     standing = current(ledger)
-    answers = ledger.select(["id", "label", "status"]).take(pa.array(standing))
-    row = group(ranked(answers["id"]))
-    n_rows = int(row.max(initial=-1)) + 1
-    votes = _count(answers, row, moments(ledger)[0][standing] if policy == "latest" else None)
-    decided = (votes.cast > 0) & (votes.won >= _VOTES_NEEDED[policy](votes.cast))
-    ids = answers["id"].take(pa.array(np.searchsorted(row, np.arange(n_rows))))
-    labels = pa.table(
+    (id_, ids), (label, labels) = (ordered(ledger[name]) for name in ("id", "label"))
+    votes = _Votes(
+        group(id_[standing]),
+        label[standing],
+        pc.index_in(ledger["status"], value_set=_STATUSES).fill_null(-1).to_numpy()[standing],
+        moments(ledger)[0][standing],
+    )
+    best = votes.newest() if policy == "latest" else votes.most()
+    ruled, ruling = votes.rulings()
+    best = np.where(ruled, ruling, best)
+    cast, won = votes.cast(), votes.won(best)
+    decided = (best >= 0) & (ruled | (won >= _VOTES_NEEDED[policy](cast)))
+    ids = ids.take(pa.array(np.unique(id_[standing])))
+    table = pa.table(
         {
             "id": ids,
-            "label": answers["label"].take(pa.array(votes.winner)),
-            "n_annotators": votes.cast,
-            "agreement": votes.won / np.maximum(votes.cast, 1),
-            "resolution": _how(votes, policy),
+            "label": labels.take(pa.array(best, mask=best < 0)),
+            "n_annotators": cast,
+            "agreement": won / np.maximum(cast, 1),
+            "resolution": _named([ADJUDICATED, "single", "unanimous", policy], ruled, cast == 1, won == cast),
         }
     )
-    status = _statuses(answers, row, decided, votes.cast > 0)
-    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(row, minlength=n_rows)})
-    return Resolution(labels.filter(pa.array(decided)), rows, standing)
+    status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], decided, ruled, cast > 0, votes.unsure())
+    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
+    return Resolution(table.filter(pa.array(decided)), rows, standing)
 
 
 @dataclass(frozen=True)
 class _Votes:
-    """(n_rows,) how many labeled each row, how many as its best answer did, and where that one stands."""
+    """(n,) of each answer that stands: number of the row, rank of the label or -1, of `_STATUSES`, moment."""
 
-    cast: Codes
-    won: Codes
-    winner: Codes
+    row: Codes
+    label: Codes
+    status: Codes
+    moment: Codes
+
+    @cached_property
+    def n_rows(self) -> int:
+        return int(self.row.max(initial=-1)) + 1
+
+    @cached_property
+    def voting(self) -> Codes:
+        """Positions of the answers that have a label."""
+        return np.flatnonzero(self.label >= 0)
+
+    def cast(self) -> Codes:
+        """(n_rows,) how many labeled each row."""
+        return np.bincount(self.row[self.voting], minlength=self.n_rows)
+
+    def won(self, best: Codes) -> Codes:
+        """(n_rows,) how many gave each row this label."""
+        same = (self.label == best[self.row]) & (self.label >= 0)
+        return np.bincount(self.row[same], minlength=self.n_rows)
+
+    def most(self) -> Codes:
+        """(n_rows,) the label that most gave, or -1."""
+        choice = group(self.row[self.voting], self.label[self.voting])
+        return self._last(self.voting, np.bincount(choice)[choice])
+
+    def newest(self) -> Codes:
+        """(n_rows,) the newest label, or -1; two of one moment rank by label, whoever gave them."""
+        return self._last(self.voting, self.moment[self.voting])
+
+    def rulings(self) -> tuple[NDArray[np.bool_], Codes]:
+        """(n_rows,) which rows were adjudicated, and the newest such label, or -1."""
+        at = np.flatnonzero(self.status == _RULED)
+        ruled = np.zeros(self.n_rows, dtype=bool)
+        ruled[self.row[at]] = True
+        return ruled, self._last(at, self.moment[at])
+
+    def unsure(self) -> NDArray[np.bool_]:
+        """(n_rows,) where anyone said so."""
+        found = np.zeros(self.n_rows, dtype=bool)
+        found[self.row[self.status == _UNSURE]] = True
+        return found
+
+    def _last(self, at: Codes, rank: Codes) -> Codes:
+        """(n_rows,) label of the answer that ranks last in each row."""
+        order = at[np.lexsort((self.label[at], rank, self.row[at]))]
+        found = np.full(self.n_rows, -1, dtype=np.int64)
+        found[self.row[order]] = self.label[order]
+        return found
 
 
-def _count(answers: pa.Table, row: Codes, moment: Codes | None) -> _Votes:
-    """The best answer has the label that most gave; given a `moment` for each answer, it is the newest."""
-    voting = np.flatnonzero(np.asarray(pc.equal(answers["status"], LABELED)))
-    n_rows = int(row.max(initial=-1)) + 1
-    row, label = row[voting], ranked(answers["label"])[voting]
-    choice = group(row, label)
-    size = np.bincount(choice)
-    # two answers of one moment rank by label, whatever the order of the annotators
-    rank = size[choice] if moment is None else group(moment[voting], label)
-    order = np.lexsort((rank, row))
-    best = order[np.append(np.diff(row[order]) > 0, True)[: len(order)]]
-    won, winner = np.zeros(n_rows, dtype=np.int64), np.zeros(n_rows, dtype=np.int64)
-    won[row[best]] = size[choice[best]]
-    winner[row[best]] = voting[best]
-    return _Votes(np.bincount(row, minlength=n_rows), won, winner)
-
-
-def _statuses(
-    answers: pa.Table, row: Codes, decided: NDArray[np.bool_], voted: NDArray[np.bool_]
-) -> pa.Array:
-    """Where nobody labeled a row: unsure if anyone said so, else skipped."""
-    unsure = np.zeros(len(decided), dtype=bool)
-    unsure[row[np.asarray(pc.equal(answers["status"], UNSURE))]] = True
-    names = pa.array([LABELED, DISPUTED, UNSURE, SKIPPED])
-    return names.take(pa.array(np.select([decided, voted, unsure], [0, 1, 2], 3)))
-
-
-def _how(votes: _Votes, policy: Policy) -> pa.Array:
-    names = pa.array(["single", "unanimous", policy])
-    return names.take(pa.array(np.select([votes.cast == 1, votes.won == votes.cast], [0, 1], 2)))
+def _named(names: list[str], *conditions: NDArray[np.bool_]) -> pa.Array:
+    """The name of the first condition that holds for each row, or the last name."""
+    at = np.select(list(conditions), range(len(conditions)), len(conditions))
+    return pa.array(names).take(pa.array(at))

@@ -81,11 +81,9 @@ class Asked:
 
     def pending(self, answers: Mapping[str, int]) -> frozenset[str]:
         """Ids still with people, where `answers` counts the annotators who answered each row."""
-        return frozenset(
-            id_
-            for id_ in self.rounds
-            if id_ not in self.released and answers.get(id_, 0) < (2 if id_ in self.twice else 1)
-        )
+        open_ = self.rounds.keys() - answers.keys()
+        open_ |= {id_ for id_ in self.twice if answers.get(id_, 0) < 2}
+        return frozenset(open_ - self.released)
 
 
 def read_asked(project: Project) -> Asked:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.benchmark import (
     agreement,
+    answers,
     check,
     control_share,
     duplicates,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "labels": labels.benchmark,
     "strategies": strategies.benchmark,
     "agreement": agreement.benchmark,
+    "answers": answers.benchmark,
     "large": large.benchmark,
     "duplicates": duplicates.benchmark,
     "check": check.benchmark,
