@@ -10,6 +10,7 @@ from typing import Any
 from alcli.errors import FileError
 from alcli.loop import Result, judge, plural
 from alcli.project import LABELS, Project, Round, Step
+from alcli.project.disputes import files_to_decide
 from alcli.project.history import read_history
 from alcli.registry import split_spec
 
@@ -48,6 +49,7 @@ def status(project: Project, folder: Path | None = None) -> Result:
     pending = _pending(rounds)
     stage = "stopped" if judged["stop"]["verdict"] == "stop" else _stage(project, newest, ingest)
     counts = dict(ingest.counts) if ingest is not None else {}
+    disputed = list(ingest.more.get("disputed", ())) if ingest is not None else []
     more = {
         "stage": stage,
         "pool": seed.counts["pool"],
@@ -57,7 +59,8 @@ def status(project: Project, folder: Path | None = None) -> Result:
         "metrics": _metrics(project),
         **judged,
         "next": _Next(project, newest, pending, folder).after(stage),
-        "disputed": list(ingest.more.get("disputed", ())) if ingest is not None else [],
+        "disputed": disputed,
+        "adjudicate": files_to_decide(rounds, disputed),
         "history": history,
     }
     answered = {name: counts.get(name, 0) for name in _ANSWERED}

@@ -59,6 +59,8 @@ def _show(result: Result, common: Common) -> None:
     if result.round is not None:
         unicode = common.console.encoding.startswith("utf")
         rows += [(title, text if unicode else text.translate(_PLAIN)) for title, text in _facts(result)]
+    if more.get("adjudicate"):
+        rows.append(("decide", f"{', '.join(more['adjudicate'])}: rows in dispute; then ingest that"))
     rows.append(("next", more["next"]))
     print_lines(common, aligned(rows, right=False))
     if common.verbose and more["criteria"]:

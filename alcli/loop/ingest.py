@@ -16,6 +16,13 @@ import pyarrow.compute as pc
 from alcli.loop import Result, plural
 from alcli.project import LABELS, LEDGER, Project
 from alcli.project.classes import look_like_misspelled
+from alcli.project.disputes import (
+    files_to_decide,
+    open_disputes,
+    stage_disputes,
+    unwritten,
+    votes_on,
+)
 from alcli.project.grouping import coded, group, ordered
 from alcli.project.intake import (
     Intake,
@@ -79,16 +86,22 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
     places = Places(splits.split_of, asked.rounds)
     taken = Taken(intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places)
-    counts = {**intake.counts, **taken.counts(), "pending": _pending(resolution, asked)}
+    pending = _pending(resolution, asked)
+    disputed = open_disputes(resolution, pending)
+    counts = {**intake.counts, **taken.counts(), "pending": len(pending)}
     written = _list_rejected(intake, options)
-    changed = bool(taken.new_rows.num_rows) or not _stands(project, ledger, options)
+    changed = bool(taken.new_rows.num_rows) or not _stands(project, ledger, options, disputed)
     if changed and not options.dry_run:
+        votes = votes_on(taken.ledger, resolution, disputed)
         with project.change() as change:
-            change.record(round_.replacing(stage_ingest(project, change, taken, counts, project.clock)))
+            step = stage_ingest(project, change, taken, counts, project.clock)
+            step = stage_disputes(project, change, step, votes, FORMATS.build("csv"))
+            change.record(round_.replacing(step))
         new_file = [LEDGER] if taken.new_rows.num_rows else []
-        written = [LABELS, *new_file, f"{round_.folder}/round.json", *written]
+        listed = files_to_decide(project.rounds, disputed)
+        written = [LABELS, *new_file, *listed, f"{round_.folder}/round.json", *written]
         project.log(round_, "ingest", started, new=taken.new_rows.num_rows)
-    summary = _summary(counts, dry_run=options.dry_run)
+    summary = _summary(counts, dry_run=options.dry_run) + _to_decide(project, disputed)
     if not classes:
         summary += _learned(_by_class(resolution))
         intake.warnings += look_like_misspelled(_by_class(resolution))
@@ -104,11 +117,13 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     )
 
 
-def _stands(project: Project, ledger: pa.Table, options: Options) -> bool:
+def _stands(project: Project, ledger: pa.Table, options: Options, disputed: Sequence[str]) -> bool:
     """Whether `labels.parquet` is what the ledger comes to, so that nothing new means nothing to write."""
     steps = [earlier.steps["ingest"] for earlier in project.rounds if "ingest" in earlier.steps]
     if not steps:
         return not ledger.num_rows
+    if unwritten(project, disputed):
+        return False
     if not options.rebuild:
         return (project.root / LABELS).exists()
     same_policy = bool(steps[-1].more["resolve"] == project.config.labels.resolve)
@@ -179,12 +194,10 @@ def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
     return int(np.isin(pair[new], pair[:n_before]).sum())
 
 
-def _pending(resolution: Resolution, asked: Asked) -> int:
+def _pending(resolution: Resolution, asked: Asked) -> frozenset[str]:
     """Rows that are still with people."""
     rows = resolution.rows
-    return len(
-        asked.pending(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
-    )
+    return asked.pending(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
 
 
 def _list_rejected(intake: Intake, options: Options) -> list[str]:
@@ -208,6 +221,13 @@ def _learned(counts: Mapping[str, int]) -> list[str]:
 
 def _by_class(resolution: Resolution) -> dict[str, int]:
     return dict(sorted(Counter(resolution.labels["label"].to_pylist()).items()))
+
+
+def _to_decide(project: Project, disputed: Sequence[str]) -> list[str]:
+    files = files_to_decide(project.rounds, disputed)
+    if not files:
+        return []
+    return [f"Decide {plural(len(disputed), 'row')} in dispute in {', '.join(files)}, then ingest that."]
 
 
 def _summary(counts: Mapping[str, int], *, dry_run: bool) -> list[str]:

@@ -27,9 +27,11 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "guideline": ("guideline",),
     "status": ("status",),
     "split": ("split",),  # no column of the ledger: it is only compared
+    "adjudicated": ("adjudicated",),  # nor is this one: yes makes the status of an answer adjudicated
 }
 
 _NULL = pa.NA  # not pa.scalar: the first one made would load pandas
+_YES = ("yes", "true", "1")
 _WHOLE_FLOAT = r"^-?\d+\.0+$"
 
 
@@ -93,17 +95,19 @@ def read_answers(
     found = _find_columns(cells.table, wanted, shown)
     texts = {name: _trimmed(cells.table[column]) for name, column in found.items() if name != "id"}
     label = _without_float_zeros(texts["label"], keep=classes or (), aside=(*labels.skip, *labels.unsure))
-    status = _status(label, texts.get("status"), labels)
-    answered = status.is_valid()
     n = cells.table.num_rows
     nothing = pa.chunked_array([pa.repeat(pa.scalar(""), n)])
+    status = _status(label, texts.get("status"), labels)
+    label = pc.if_else(pc.equal(status, LABELED), label, _NULL)
+    status = _ruled(status, texts.get("adjudicated", nothing))
+    answered = status.is_valid()
     times, unreadable = parse_times(texts.get("labeled_at", nothing))
     seconds, n_no_number = _numbers(texts.get("seconds", nothing))
     table = pa.table(
         {
             "row": pa.array(cells.row),
             "id": cells.table[found["id"]],
-            "label": pc.if_else(pc.equal(status, LABELED), label, _NULL),
+            "label": label,
             "annotator": _without_float_zeros(texts.get("annotator", nothing)),
             "status": status,
             "labeled_at": times,
@@ -166,6 +170,12 @@ def _status(label: pa.ChunkedArray, said: pa.ChunkedArray | None, labels: Labels
         return status
     without_label = pc.if_else(_is_in(said, (SKIPPED, UNSURE)), said, _NULL)
     return pc.coalesce(status, without_label)
+
+
+def _ruled(status: pa.ChunkedArray, said: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The status adjudicated for what was decided so: a label, or that there is none."""
+    decided = pc.and_(_is_in(pc.utf8_lower(said), _YES), _is_in(status, (LABELED, SKIPPED)))
+    return pc.if_else(decided, pa.scalar(ADJUDICATED), status)
 
 
 def _is_in(column: pa.ChunkedArray, values: Collection[str]) -> pa.ChunkedArray:

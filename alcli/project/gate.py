@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alcli.errors import nearest
 from alcli.project.advice import INGEST, Advice
-from alcli.project.answers import LABELED
+from alcli.project.answers import ADJUDICATED
 from alcli.project.classes import check_first_labels, fold, look_alikes
 from alcli.project.grouping import Codes, coded, group, ticks
 from alcli.project.repair import NO_FIT, SEVERAL_FIT, fit_damaged, match, trimmed
@@ -310,7 +310,8 @@ def _check_conflicts(answers: pa.Table, ids: _Ids, problems: _Problems, unit: st
     """
     rows = np.flatnonzero(problems.good)
     where = coded(ids.values)[0][ids.code[rows]]  # two spellings of one id are one row
-    pair = group(where, coded(answers["annotator"])[0][rows])
+    ruled = _mask(pc.equal(answers["status"], ADJUDICATED)).astype(np.int64)
+    pair = group(where, coded(answers["annotator"])[0][rows], ruled[rows])
     again = np.bincount(pair)[pair] > 1 if len(pair) else np.zeros(0, dtype=bool)
     if not again.any():
         return
@@ -352,8 +353,7 @@ def _explain_conflicts(answers: pa.Table, rows: Codes, pair: Codes, unit: str) -
 
 
 def _used(answers: pa.Table, good: Mask) -> set[str]:
-    labels = answers["label"].filter(pa.array(good & _mask(pc.equal(answers["status"], LABELED))))
-    return set(pc.unique(labels).to_pylist())
+    return set(pc.unique(answers["label"].filter(pa.array(good)).drop_null()).to_pylist())
 
 
 def _good(answers: pa.Table, ids: _Ids, good: Mask) -> pa.Table:

@@ -21,7 +21,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def benchmark(options: Namespace) -> None:
-    """`--rows` answers in one file, two to a row, as CSV and as Parquet; the ledger has five times as many."""
+    """`--rows` answers in one file, two to a row, as CSV and Parquet; the ledger has five times as many."""
     n = options.rows or ANSWERS
     seeded, full = _prepare(options.scratch / f"answers-{n}", n)
     costs = side_by_side(

@@ -704,3 +704,105 @@ def test_class_names_in_brackets_are_printed_as_they_are(at):
     outcome = loop.alcli("ingest", "--retract-annotator", "[an]", code=1)
     assert "'[an]'" in outcome.err
     assert "[ann]" in outcome.err
+
+
+# adjudication
+
+
+def _decide(loop, name, label, rows=None):
+    """Fill in an adjudicate.csv, all of it or some rows."""
+    header, *_ = (loop.root / name).read_text().splitlines()
+    found = _rows(loop.root / name)
+    filled = [
+        [*list(row.values())[:-1], label if n in (rows or range(len(found))) else ""]
+        for n, row in enumerate(found)
+    ]
+    return loop.csv(name, filled, header.split(","))
+
+
+def _votes(loop, name, rows):
+    return loop.csv(name, rows, ("id", "label", "annotator"))
+
+
+def test_disputed_rows_are_listed_with_the_votes_and_without_names(loop):
+    first, second, *_ = sorted(loop.asked())
+    votes = [(first, "pets", "ann"), (first, "food", "bob"), (second, "pets", "ann"), (second, "pets", "bob")]
+    found = loop.doc("ingest", _votes(loop, "a.csv", votes))
+    assert "rounds/000/adjudicate.csv" in found["files"]
+    (row,) = _rows(loop.root / "rounds/000/adjudicate.csv")
+    assert list(row) == ["id", "text", "answers", "adjudicated", "label"]
+    assert (row["id"], row["answers"], row["adjudicated"], row["label"]) == (
+        first,
+        "1 food, 1 pets",
+        "yes",
+        "",
+    )
+    assert loop.doc("status")["adjudicate"] == ["rounds/000/adjudicate.csv"]
+    assert "rounds/000/adjudicate.csv" in loop.alcli("status").out
+    tree = loop.tree()
+    assert not loop.doc("ingest", loop.root / "a.csv")["changed"]
+    assert not loop.doc("ingest", loop.root / "rounds/000/adjudicate.csv")["changed"]
+    assert loop.tree() == tree
+
+
+def test_what_is_adjudicated_wins_over_any_votes_before_and_after(loop):
+    id_ = loop.asked()[0]
+    loop.doc("ingest", _votes(loop, "a.csv", [(id_, "pets", ""), (id_, "food", "bob")]))
+    decided = _decide(loop, "rounds/000/adjudicate.csv", "food")
+    loop.doc("ingest", decided)
+    assert loop.labels() == {id_: "food"}
+    loop.doc(
+        "ingest", _votes(loop, "b.csv", [(id_, "pets", "cid"), (id_, "pets", "dan"), (id_, "pets", "eve")])
+    )
+    loop.doc("ingest", loop.root / "a.csv")
+    (row,) = loop.table("labels.parquet")
+    assert (row["label"], row["resolution"], row["n_annotators"]) == ("food", "adjudicated", 6)
+    assert row["agreement"] == pytest.approx(2 / 6)
+    assert not loop.doc("ingest", decided)["changed"]
+    assert loop.doc("status")["adjudicate"] == []
+    loop.doc("ingest", "--retract", "rounds/000/adjudicate.csv")
+    assert loop.labels() == {id_: "pets"}
+
+
+def test_a_row_adjudicated_as_skip_is_skipped_and_one_as_unsure_stays_in_dispute(loop):
+    first, second, *_ = sorted(loop.asked())
+    loop.doc(
+        "ingest",
+        _votes(
+            loop,
+            "a.csv",
+            [(i, lab, who) for i in (first, second) for lab, who in (("pets", "ann"), ("food", "bob"))],
+        ),
+    )
+    header = ("id", "label", "adjudicated")
+    found = loop.doc(
+        "ingest", loop.csv("b.csv", [(first, "skip", "TRUE"), (second, "unsure", "yes")], header)
+    )
+    assert (found["counts"]["skipped"], found["counts"]["disputed"]) == (1, 1)
+    assert loop.labels() == {}
+
+
+def test_what_was_filled_in_is_never_written_over_and_an_untouched_file_grows(loop):
+    asked = sorted(loop.asked())
+    for number, id_ in enumerate(asked[:2]):
+        loop.doc("ingest", _votes(loop, f"{number}.csv", [(id_, "pets", "ann"), (id_, "food", "bob")]))
+    name = "rounds/000/adjudicate.csv"
+    assert [row["id"] for row in _rows(loop.root / name)] == asked[:2]
+    filled = _decide(loop, name, "food", rows=[0]).read_bytes()
+    loop.doc("ingest", _votes(loop, "2.csv", [(asked[2], "pets", "ann"), (asked[2], "food", "bob")]))
+    assert (loop.root / name).read_bytes() == filled
+    assert [row["id"] for row in _rows(loop.root / "rounds/000/adjudicate-2.csv")] == asked[2:3]
+    loop.doc("ingest", loop.root / name)
+    assert loop.labels() == {asked[0]: "food"}
+    assert loop.doc("status")["adjudicate"] == [name, "rounds/000/adjudicate-2.csv"]
+
+
+def test_a_lost_adjudicate_file_comes_back(loop):
+    id_ = loop.asked()[0]
+    votes = _votes(loop, "a.csv", [(id_, "pets", "ann"), (id_, "food", "bob")])
+    loop.doc("ingest", votes)
+    path = loop.root / "rounds/000/adjudicate.csv"
+    before = path.read_bytes()
+    path.unlink()
+    assert loop.doc("ingest", votes)["changed"]
+    assert path.read_bytes() == before

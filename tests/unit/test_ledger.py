@@ -33,13 +33,15 @@ def hours(number):
 
 
 def answers(*rows):
-    """Answers from (id, annotator, label, hour or None); the labels skip and unsure are statuses."""
+    """Answers from (id, annotator, label, hour or None); skip and unsure are statuses, x! is adjudicated."""
     records = [
         {
             "id": id_,
-            "label": None if label in {"skip", "unsure"} else label,
+            "label": None if label in {"skip", "unsure", "!"} else label.removesuffix("!"),
             "annotator": annotator,
-            "status": {"skip": "skipped", "unsure": "unsure"}.get(label, "labeled"),
+            "status": {"skip": "skipped", "unsure": "unsure"}.get(
+                label, "adjudicated" if label.endswith("!") else "labeled"
+            ),
             "labeled_at": hours(hour),
             "seconds": None,
             "comment": "",
@@ -295,7 +297,7 @@ def test_a_row_that_nobody_labeled_is_skipped_or_unsure(ledger, labels, status):
 # properties, against plain loops
 
 WHOLE_FOLDERS = settings(deadline=None, max_examples=40)  # each example writes and reads files
-IDS, PEOPLE, CLASSES = ["a", "b", "c"], ["", "anna", "ben"], ["x", "y", "skip", "unsure"]
+IDS, PEOPLE, CLASSES = ["a", "b", "c"], ["", "anna", "ben"], ["x", "y", "skip", "unsure", "x!", "y!", "!"]
 DATED = st.tuples(st.sampled_from(IDS), st.sampled_from(PEOPLE), st.sampled_from(CLASSES), st.integers(0, 6))
 UNDATED = st.tuples(st.sampled_from(IDS), st.sampled_from(PEOPLE), st.sampled_from(CLASSES), st.none())
 
@@ -307,26 +309,37 @@ def plain_current(rows):
         moment = row["labeled_at"] or row["ingested_at"]
         undated = row["labeled_at"] is None
         rank = (moment, position if undated else -1, row["label"] or "", row["status"])
-        key = (row["id"], row["annotator"])
+        key = (row["id"], row["annotator"], row["status"] == "adjudicated")
         if key not in standing or rank >= standing[key][0]:
             standing[key] = (rank, row)
     return {key: row for key, (_, row) in standing.items()}
 
 
+def when_and_what(row):
+    return row["labeled_at"] or row["ingested_at"], row["label"] or ""
+
+
 def plain_resolve(rows, policy):
     by_id = defaultdict(list)
-    for (id_, _), row in plain_current(rows).items():
+    for (id_, *_), row in plain_current(rows).items():
         by_id[id_].append(row)
     labels, statuses = {}, {}
     for id_, own in by_id.items():
-        cast = [row for row in own if row["status"] == "labeled"]
+        cast = [row for row in own if row["label"] is not None]
         counts = Counter(row["label"] for row in cast)
+        rulings = [row for row in own if row["status"] == "adjudicated"]
+        if rulings:
+            ruling = max(rulings, key=when_and_what)["label"]
+            statuses[id_] = "skipped" if ruling is None else "labeled"
+            if ruling is not None:
+                labels[id_] = (ruling, len(cast), counts[ruling] / len(cast))
+            continue
         if not cast:
             statuses[id_] = "unsure" if any(row["status"] == "unsure" for row in own) else "skipped"
             continue
         best, count = counts.most_common(1)[0]
         if policy == "latest":
-            best = max(cast, key=lambda row: (row["labeled_at"] or row["ingested_at"], row["label"]))["label"]
+            best = max(cast, key=when_and_what)["label"]
         needed = {"majority": len(cast) // 2 + 1, "unanimous": len(cast), "latest": 0}[policy]
         statuses[id_] = "labeled" if count >= needed else "disputed"
         if count >= needed:
@@ -399,7 +412,7 @@ def test_no_answer_is_lost_or_counted_twice(tmp_path_factory, files):
     found = [tuple(row.values()) for row in ledger.table.select(kept.column_names).to_pylist()]
     assert len(found) == len(set(found))
     assert set(found) == expected
-    answered = {(row[0], row[1]) for row in expected}
+    answered = {(row[0], row[1], row[3] == "adjudicated") for row in expected}
     assert len(current(ledger.table)) == len(answered)
 
 
