@@ -51,8 +51,8 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
 
     Majority means more than half of those who labeled the row, unanimous all of them, latest the newest
     answer; a row without such a label is in dispute. Skipped and unsure answers are no votes where somebody
-    labeled the row. An adjudicated answer is a vote that decides alone, the newest of several; without a
-    label it says that the row cannot be labeled.
+    labeled the row. An adjudicated answer is a vote that decides alone; without a label it says that the row
+    cannot be labeled. Adjudicators who differ leave the row in dispute.
     """
     standing = current(ledger)
     (id_, ids), (label, labels) = (ordered(ledger[name]) for name in ("id", "label"))
@@ -77,7 +77,8 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
             "resolution": _named([ADJUDICATED, "single", "unanimous", policy], ruled, cast == 1, won == cast),
         }
     )
-    status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], decided, ruled, cast > 0, votes.unsure())
+    conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
+    status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
     rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
     return Resolution(table.filter(pa.array(decided)), rows, standing)
 
@@ -119,11 +120,12 @@ class _Votes:
         return self._last(self.voting, self.moment[self.voting])
 
     def rulings(self) -> tuple[NDArray[np.bool_], Codes]:
-        """(n_rows,) which rows were adjudicated, and the newest such label, or -1."""
+        """(n_rows,) which rows were adjudicated, and the label, -1 for none, -2 where adjudicators differ."""
         at = np.flatnonzero(self.status == _RULED)
-        ruled = np.zeros(self.n_rows, dtype=bool)
-        ruled[self.row[at]] = True
-        return ruled, self._last(at, self.moment[at])
+        low, high = np.full(self.n_rows, np.iinfo(np.int64).max), np.full(self.n_rows, -2)
+        np.minimum.at(low, self.row[at], self.label[at])
+        np.maximum.at(high, self.row[at], self.label[at])
+        return high > -2, np.where(low == high, high, -2)
 
     def unsure(self) -> NDArray[np.bool_]:
         """(n_rows,) where anyone said so."""

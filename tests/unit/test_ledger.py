@@ -274,6 +274,10 @@ def votes(*labels):
         ("latest", ["x", "x", "y"], ("y", 3, 1 / 3, "latest")),
         ("latest", ["x", "x", "skip"], ("x", 2, 1.0, "unanimous")),
         ("latest", ["x"], ("x", 1, 1.0, "single")),
+        ("majority", ["x", "x", "y!"], ("y", 3, 1 / 3, "adjudicated")),
+        ("latest", ["y!", "x", "x"], ("y", 3, 1 / 3, "adjudicated")),
+        ("unanimous", ["z!", "z!"], ("z", 2, 1.0, "adjudicated")),
+        ("majority", ["x", "x", "x!", "y!"], None),
     ],
 )
 def test_several_answers_become_one_label_or_a_dispute(ledger, policy, labels, expected):
@@ -285,9 +289,14 @@ def test_several_answers_become_one_label_or_a_dispute(ledger, policy, labels, e
 
 @pytest.mark.parametrize(
     ("labels", "status"),
-    [(["skip"], "skipped"), (["skip", "skip"], "skipped"), (["skip", "unsure"], "unsure")],
+    [
+        (["skip"], "skipped"),
+        (["x", "!"], "skipped"),
+        (["skip", "skip"], "skipped"),
+        (["skip", "unsure"], "unsure"),
+    ],
 )
-def test_a_row_that_nobody_labeled_is_skipped_or_unsure(ledger, labels, status):
+def test_a_row_without_a_label_is_skipped_or_unsure(ledger, labels, status):
     ledger.ingest(*votes(*labels))
     assert resolve(ledger.table).rows.to_pylist() == [
         {"id": "a", "status": status, "n_annotators": len(labels)}
@@ -315,10 +324,6 @@ def plain_current(rows):
     return {key: row for key, (_, row) in standing.items()}
 
 
-def when_and_what(row):
-    return row["labeled_at"] or row["ingested_at"], row["label"] or ""
-
-
 def plain_resolve(rows, policy):
     by_id = defaultdict(list)
     for (id_, *_), row in plain_current(rows).items():
@@ -327,11 +332,11 @@ def plain_resolve(rows, policy):
     for id_, own in by_id.items():
         cast = [row for row in own if row["label"] is not None]
         counts = Counter(row["label"] for row in cast)
-        rulings = [row for row in own if row["status"] == "adjudicated"]
+        rulings = {row["label"] for row in own if row["status"] == "adjudicated"}
         if rulings:
-            ruling = max(rulings, key=when_and_what)["label"]
-            statuses[id_] = "skipped" if ruling is None else "labeled"
-            if ruling is not None:
+            ruling = rulings.pop()
+            statuses[id_] = "disputed" if rulings else "skipped" if ruling is None else "labeled"
+            if statuses[id_] == "labeled":
                 labels[id_] = (ruling, len(cast), counts[ruling] / len(cast))
             continue
         if not cast:
@@ -339,7 +344,7 @@ def plain_resolve(rows, policy):
             continue
         best, count = counts.most_common(1)[0]
         if policy == "latest":
-            best = max(cast, key=when_and_what)["label"]
+            best = max(cast, key=lambda row: (row["labeled_at"] or row["ingested_at"], row["label"]))["label"]
         needed = {"majority": len(cast) // 2 + 1, "unanimous": len(cast), "latest": 0}[policy]
         statuses[id_] = "labeled" if count >= needed else "disputed"
         if count >= needed:
@@ -396,6 +401,27 @@ def test_undated_answers_without_conflict_may_come_in_any_order_too(tmp_path_fac
         mixed.ingest(row)
     assert resolve(mixed.table).labels.equals(resolve(once.table).labels)
     assert resolve(mixed.table).rows.equals(resolve(once.table).rows)
+
+
+@WHOLE_FOLDERS
+@given(st.lists(st.lists(DATED, min_size=1, max_size=6), max_size=4), st.sampled_from(POLICIES), st.data())
+def test_answer_files_cut_interleaved_and_sent_again_give_the_same_labels_and_lose_nothing(
+    tmp_path_factory, files, policy, data
+):
+    once, mixed = (Ledger(tmp_path_factory.mktemp(name)) for name in ("once", "mixed"))
+    for rows in files:
+        once.ingest(*rows)
+    left = [list(rows) for rows in files]
+    while any(left):  # each turn sends on a piece of one file, and perhaps a whole one once more
+        rows = data.draw(st.sampled_from([rows for rows in left if rows]))
+        size = data.draw(st.integers(1, len(rows)))
+        mixed.ingest(*rows[:size])
+        del rows[:size]
+        mixed.ingest(*data.draw(st.sampled_from([[], *files])))
+    assert resolve(mixed.table, policy).labels.equals(resolve(once.table, policy).labels)
+    names = ["id", "annotator", "label", "status", "labeled_at"]
+    kept = [sorted(map(str, ledger.table.select(names).to_pylist())) for ledger in (once, mixed)]
+    assert kept[0] == kept[1]
 
 
 @WHOLE_FOLDERS
