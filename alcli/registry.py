@@ -131,22 +131,32 @@ STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion"
 FORMATS: Registry[Any] = Registry("formats", "Format", "file format")
 
 
-def reader_of(path: Path, name: str | None = None, *, advice: str = "save it as one of these") -> Any:
-    """The format of a label file, by its name or its ending; `advice` is what to do about an unknown one.
+def reader_of(
+    path: Path, name: str | None = None, *, advice: str = "save it as one of these", **parameters: Any
+) -> Any:
+    """The format of a label file: by its name, else by what the file begins with, else by its ending.
+
+    Args:
+        path: the file.
+        name: of the format; None: it is recognized.
+        advice: what to do about an unknown one.
+        parameters: of the format, such as the columns of id and label.
 
     Raises:
         FileError: an ending that no format has.
     """
     if name is not None:
-        return FORMATS.build(name)
-    endings = {}
-    for format_name, member in FORMATS.members():
-        endings.update(dict.fromkeys(member.suffixes, format_name))
-    found = endings.get(path.suffix.lower())
-    if found is None:
+        return FORMATS.build({"name": name, **parameters})
+    members = dict(FORMATS.members())
+    head = import_module("alcli.formats").head_of(path)
+    endings = {suffix: member for member, kind in members.items() for suffix in kind.suffixes}
+    own = [suffix for suffix in endings if path.as_posix().lower().endswith(suffix)]
+    found = next((member for member, kind in members.items() if kind.recognizes(head)), None)
+    if found is None and not own:
+        known = ", ".join(sorted(suffix for suffix in endings if suffix.count(".") == 1))
         raise FileError(
             f"the ending {path.suffix!r} is of no known format",
             where=str(path),
-            hint=f"known endings are {', '.join(sorted(endings))}; {advice}",
+            hint=f"known endings are {known}; {advice}",
         )
-    return FORMATS.build(found)
+    return FORMATS.build({"name": found or endings[max(own, key=len)], **parameters})

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from alcli.loop import Result
     from alcli.project import Project
 
+ToolFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="NAME", help="Write a labeling tool's file beside it: label_studio, ..."
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Common:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 Files = Annotated[list[Path] | None, Argument(metavar="FILE", help="Label files.")]
-Format = Annotated[str | None, Option("--format", help="Their format, where the ending does not tell.")]
+Format = Annotated[
+    str | None, Option("--format", help="Their format, where neither content nor ending tells.")
+]
 IdColumn = Annotated[str | None, Option(help="The id column, instead of labels.id.")]
 LabelColumn = Annotated[str | None, Option(help="The label column, instead of labels.label.")]
 Columns = Annotated[
@@ -50,7 +52,7 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "ingest",
-        reads="label files (CSV, TSV, JSONL, Parquet, XLSX) with id and label",
+        reads="label files (CSV, JSONL, Parquet, XLSX) with id and label, or a labeling tool's export",
         writes="ledger/ (every answer ever given), labels.parquet (the labeled set as it stands)",
         example="alcli ingest rounds/001/query.csv",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alcli.cli.common import Common, command
+from alcli.cli.common import Common, ToolFormat, command
 
 if TYPE_CHECKING:
     from alcli.loop import Result
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
         release: Annotated[
             bool, typer.Option("--release", help="Give rows back that nobody has answered.")
         ] = False,
+        format_: ToolFormat = None,
     ) -> Result:
         """Choose the rows that people label next."""
         from alcli.loop import query as step
@@ -37,4 +38,4 @@ def register(app: typer.Typer) -> None:
         if more and release:
             raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
         with common.writing("query") as project:
-            return step.release(project) if release else step.query(project, more or 0)
+            return step.release(project) if release else step.query(project, more or 0, format_)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alcli.cli.common import Common, command
+from alcli.cli.common import Common, ToolFormat, command
 
 if TYPE_CHECKING:
     from alcli.loop import Result
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
             int | None,
             typer.Option(min=1, metavar="N", help="Later: N further validation rows, from the reserve."),
         ] = None,
+        format_: ToolFormat = None,
     ) -> Result:
         """Draw and seal the validation set, choose the first rows."""
         from alcli.loop import seed as step
@@ -43,5 +44,5 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("it takes its rows from the reserve", param_hint="--extend-validation")
         with common.writing("seed") as project:
             if extend_validation:
-                return step.extend_validation(project, extend_validation)
-            return step.seed(project, labels, validation_ids)
+                return step.extend_validation(project, extend_validation, format_)
+            return step.seed(project, labels, validation_ids, format_)

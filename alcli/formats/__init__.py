@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from alcli.formats._head import Head, head_of
+
+__all__ = ["Format", "Head", "Sheet", "head_of"]
 
 
 @dataclass(frozen=True)
@@ -24,21 +28,41 @@ class Sheet:
     Attributes:
         table: string columns without nulls, in the file's order.
         row: (n,) where each row stands in the file, as an editor or spreadsheet counts it.
-        unit: what `row` counts: "row" or "line".
+        unit: what `row` counts: "row", "line" or "item".
         warnings: what was guessed on the way (an encoding, numbers shown as text).
+        means: the ledger's column -> the column of the table that holds it, where the format fixes that.
     """
 
     table: pa.Table
     row: NDArray[np.int64]
     unit: str = "row"
     warnings: tuple[str, ...] = ()
+    means: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Format(ABC):
-    """How one kind of label file is read and written."""
+    """How one kind of label file is read and written.
+
+    Attributes:
+        id: the column of the rows' ids.
+        label: the column of their labels.
+        answers: the labels to choose from, where they are known.
+        prediction: the column of the model's predictions, where they are to be shown.
+        suffixes: how the names of such files end; no two formats share one.
+    """
+
+    id: str = "id"
+    label: str = "label"
+    answers: tuple[str, ...] = ()
+    prediction: str | None = None
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def recognizes(cls, head: Head) -> bool:  # noqa: ARG003
+        """Whether a file that begins so was written by the tool of this format, whatever its name."""
+        return False
 
     @abstractmethod
     def read(self, path: Path) -> Sheet:
@@ -52,3 +76,11 @@ class Format(ABC):
     @abstractmethod
     def write(self, path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         """Write text columns of equal length to `path`, atomically and byte for byte the same each time."""
+
+    def beside(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, str]:  # noqa: ARG002
+        """What the tool needs beside a written file: ending of its name -> text.
+
+        Raises:
+            ConfigError: the tool needs to know something that is not known, such as the classes.
+        """
+        return {}

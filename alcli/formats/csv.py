@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
-from numpy.typing import NDArray
-
-from alcli.errors import DataError
 from alcli.formats import Format, Sheet
-from alcli.formats._cells import check_equal_lengths, header_names, named_table, read_utf8
+from alcli.formats._cells import check_equal_lengths
+from alcli.formats._delimited import read_delimited
 from alcli.tables.atomic import atomic_write
 
-_BLOCK_ROWS = 50_000
-_LARGEST_CELL = (1 << 31) - 1
-_BLANK_OR_ODD = re.compile(rb'"|\A[\r\n]|\n\r?\n|\r(?!\n)')
 _NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
 
 
@@ -41,13 +30,7 @@ class Csv(Format):
 
     def read(self, path: Path) -> Sheet:
         """All cells as they stand, blanks around them included; columns without a name are left out."""
-        data, warnings = read_utf8(path)
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(data)
-        table = _read_plain(data, delimiter, path.name)
-        if table is not None:
-            return Sheet(table, np.arange(2, table.num_rows + 2), warnings=warnings)
-        table, row = _read_strictly(data, delimiter, path.name)
-        return Sheet(table, row, warnings=warnings)
+        return read_delimited(path)
 
     def write(self, path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         """UTF-8, LF, quotes only where a cell needs them (RFC 4180); tabs where the name ends in .tsv."""
@@ -60,82 +43,3 @@ class Csv(Format):
 
 def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
-
-
-def _delimiter(data: bytes) -> str:
-    """The sign that stands most often in the header, quoted parts aside."""
-    header = re.sub(rb'"[^"]*"', b"", data[: 1 << 20].lstrip()).splitlines()
-    line = header[0].decode() if header else ""
-    return max(",;\t", key=line.count)
-
-
-def _read_plain(data: bytes, delimiter: str, name: str) -> pa.Table | None:
-    """A file that can be read in one way only; None for any other, and where a row is ragged."""
-    if _BLANK_OR_ODD.search(_without_quoted(data, delimiter)):
-        return None
-    header = next(_rows(data[: 1 << 20].decode(errors="ignore"), delimiter, name), (1, []))[1]
-    names = header_names(header, f"{name}, row 1")
-    numbers = [str(number) for number in range(len(names))]
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(column_names=numbers),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False, check_utf8=False
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
-    return named_table(names, table.slice(1).columns)
-
-
-def _without_quoted(data: bytes, delimiter: str) -> bytes:
-    """The file with an x for each cell that is quoted as a whole: no quote is left if all are right."""
-    if b'"' not in data:
-        return data
-    edge = rf"[^{delimiter}\r\n]"
-    return re.sub(rf'(?<!{edge})"[^"]*(?:""[^"]*)*"(?!{edge})'.encode(), b"x", data)
-
-
-def _read_strictly(data: bytes, delimiter: str, name: str) -> tuple[pa.Table, NDArray[np.int64]]:
-    rows = _rows(data.decode(), delimiter, name)
-    place, header = next(rows, (1, []))
-    names = header_names(header, f"{name}, row {place}")
-    blocks: list[list[pa.Array]] = [[pa.array([], pa.string()) for _ in names]]
-    places: list[int] = []
-    while block := list(islice(rows, _BLOCK_ROWS)):
-        places += [place for place, _ in block]
-        _check_widths(block, len(names), name)
-        cells = zip(*(row for _, row in block), strict=True)
-        blocks.append([pa.array(column, pa.string()) for column in cells])
-    columns = [pa.chunked_array(chunks) for chunks in zip(*blocks, strict=True)]
-    return named_table(names, columns), np.array(places, dtype=np.int64)
-
-
-def _rows(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """(row as a spreadsheet counts it, cells) of every row that is not blank."""
-    csv.field_size_limit(_LARGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    place = 0
-    try:
-        for place, cells in enumerate(reader, start=1):
-            if cells:
-                yield place, cells
-    except csv.Error as error:
-        unclosed = "unexpected end of data" in str(error)
-        raise DataError(
-            "a quote is opened here and never closed" if unclosed else f"the quotes are wrong here: {error}",
-            where=f"{name}, row {place + 1}",
-            hint='a cell with quotes is written "like ""this"""',
-        ) from error
-
-
-def _check_widths(rows: Sequence[tuple[int, list[str]]], width: int, name: str) -> None:
-    for place, cells in rows:
-        if len(cells) != width:
-            raise DataError(
-                f"this row has {len(cells)} cells, the header has {width}",
-                where=f"{name}, row {place}",
-                hint="a cell that contains the delimiter or a line break needs quotes around it",
-            )

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from alcli.errors import StateError
 from alcli.loop import Result, plural
+from alcli.loop._asking import Asking
 from alcli.project import LEDGER, SPLITS, Project, Step
 from alcli.project.ledger import read_ledger
 from alcli.project.pool import Pool
-from alcli.project.query_file import stage_query
 from alcli.project.selection import (
     QUERY,
     SELECTION,
@@ -26,13 +26,12 @@ from alcli.project.selection import (
 )
 from alcli.project.splits import VALIDATION, Splits
 from alcli.project.standing import Standing
-from alcli.registry import FORMATS
 from alcli.tables.hashing import hash_strings, salted
 
 _FOLDER = "rounds/000"
 
 
-def extend_validation(project: Project, size: int) -> Result:
+def extend_validation(project: Project, size: int, tool: str | None = None) -> Result:
     """Move the next `size` rows of the reserve, in the order they were drawn, to the validation set.
 
     People find them in a further query file of round 000. Until all of them are answered, asking again is
@@ -42,14 +41,14 @@ def extend_validation(project: Project, size: int) -> Result:
         StateError: before seed; the reserve has fewer rows; another extension is not answered yet.
         IntegrityError: a reserve row has other content than when it was drawn.
     """
-    started, newest = datetime.now(UTC), project.newest
+    started, newest, asking = datetime.now(UTC), project.newest, Asking(project, tool)
     standing = Standing.read(project)
     step, before = project.rounds[0].steps["seed"], read_selection(project, _FOLDER)
     batches = batches_of(step, before.num_rows)
     waiting = [name for name in batches if standing.pending & set(_asked_in(before, batches[name]))]
     last = list(batches)[-1]
     if len(batches) > 1 and last in waiting:
-        return _under_way(project, step, last, size)
+        return _under_way(project, step, last, size, asking)
     ids, warnings = _next_in_reserve(project, step, size)
     name = f"{_FOLDER}/query-{len(batches) + 1}.csv"
     more = {
@@ -72,7 +71,7 @@ def extend_validation(project: Project, size: int) -> Result:
         selection = pa.concat_tables([before, selection_table(choices, before.num_rows + 1)])
         outputs = {**step.outputs, SPLITS: change.file(SPLITS, splits.num_rows)}
         outputs |= stage_selection(change, _FOLDER, selection)
-        outputs |= stage_query(project, change, name, ids, FORMATS.build("csv"))
+        outputs |= asking.stage(change, name, ids)
         round_ = project.rounds[0].replacing(step.finished(outputs, counts, **more))
         change.record(round_)
     project.log(newest, "seed --extend-validation", started, added=size)
@@ -81,12 +80,12 @@ def extend_validation(project: Project, size: int) -> Result:
         round=0,
         changed=True,
         counts={**counts, "added": size},
-        files=[SPLITS, name, f"{_FOLDER}/{SELECTION}", f"{_FOLDER}/round.json"],
+        files=[SPLITS, name, *asking.written, f"{_FOLDER}/{SELECTION}", f"{_FOLDER}/round.json"],
         warnings=warnings,
         summary=[
             f"{plural(size, 'further validation row')} from the reserve, sealed since seed.",
             f"{counts['validation']:,} validation rows now, {counts['reserve']:,} left in reserve.",
-            f"Give {name} to people: {plural(size, 'row')} to label.",
+            f"Give {asking.give(name)} to people: {plural(size, 'row')} to label.",
             "Once they are ingested, `alcli train` measures the earlier rounds on all validation rows too.",
         ],
     )
@@ -97,22 +96,24 @@ def batches_of(step: Step, n_asked: int) -> Mapping[str, list[int]]:
     return dict(step.more.get("batches", {f"{_FOLDER}/{QUERY}": [1, n_asked]}))
 
 
-def restore_lost(project: Project, step: Step) -> list[str]:
-    """Write those query files of round 000 again that are gone; returns their names."""
+def restore_lost(project: Project, step: Step, asking: Asking) -> list[str]:
+    """Write those files of round 000 for people again that are gone or lacking; returns their names."""
     selection = read_selection(project, _FOLDER)
     batches = batches_of(step, selection.num_rows)
     lost = [name for name in batches if not (project.root / name).exists()]
-    if not lost:
+    lacking = [name for name in batches if name not in lost and asking.lacks(name)]
+    if not (lost or lacking):
         return []
     brought = [file.sha256 for name, file in step.inputs.items() if name != "pool"]
     ledger = read_ledger(project.root / LEDGER, ("id", "source_sha256"))
     given = pc.is_in(ledger["source_sha256"], value_set=pa.array(sorted(brought), pa.string()))
     answered = set(ledger["id"].filter(given).to_pylist())
     with project.change() as change:
-        for name in lost:
+        for name in (*lost, *lacking):
             ids = [id_ for id_ in _asked_in(selection, batches[name]) if id_ not in answered]
-            stage_query(project, change, name, ids, FORMATS.build("csv"))
-    return lost
+            stage = asking.stage if name in lost else asking.stage_tool
+            stage(change, name, ids)
+    return [*lost, *asking.written]
 
 
 def _asked_in(selection: pa.Table, ranks: list[int]) -> list[str]:
@@ -122,7 +123,7 @@ def _asked_in(selection: pa.Table, ranks: list[int]) -> list[str]:
     return ids
 
 
-def _under_way(project: Project, step: Step, name: str, size: int) -> Result:
+def _under_way(project: Project, step: Step, name: str, size: int, asking: Asking) -> Result:
     """The newest extension is with people.
 
     Raises:
@@ -136,7 +137,7 @@ def _under_way(project: Project, step: Step, name: str, size: int) -> Result:
             where=name,
             hint=f"ingest the answers to all of them (skip is one, too), then extend by {size:,} more",
         )
-    lost = restore_lost(project, step)
+    lost = restore_lost(project, step, asking)
     return Result(
         "seed",
         round=0,

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.loop import Result, plural
+from alcli.loop._asking import known_classes
 from alcli.project import LABELS, LEDGER, Project
 from alcli.project.classes import look_like_misspelled
 from alcli.project.disputes import (
@@ -23,7 +24,7 @@ from alcli.project.disputes import (
     unwritten,
     votes_on,
 )
-from alcli.project.grouping import coded, group, ordered
+from alcli.project.grouping import coded, group
 from alcli.project.intake import (
     Intake,
     Places,
@@ -33,7 +34,6 @@ from alcli.project.intake import (
     checked_ledger,
     stage_ingest,
 )
-from alcli.project.ledger import current
 from alcli.project.pool import Pool
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
@@ -49,7 +49,7 @@ class Options:
 
     Attributes:
         rules: how the files are taken.
-        format: the name of their format; None: by their endings.
+        format: the name of their format; None: recognized by content or ending.
         dry_run: report what would change and write nothing.
         rejected: where to list rows that were not taken; None: rejected.csv beside the first file.
         rebuild: resolve the ledger again even if nothing is new.
@@ -78,8 +78,10 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     asked, splits = read_asked(project), Splits.read(project)
     classes = known_classes(project, ledger)
     intake = _intake(project, options.rules, ledger, classes, asked, splits, at=started)
+    labels, named = project.config.labels, options.rules.columns
+    words = {"id": named.get("id", labels.id), "label": named.get("label", labels.label)}
     for path in files:
-        intake.take(path, reader_of(path, options.format, advice="--format NAME forces one"))
+        intake.take(path, reader_of(path, options.format, advice="--format NAME forces one", **words))
     if options.retract_source or options.retract_annotator:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
@@ -165,17 +167,6 @@ def _copies(project: Project, pool: Pool, ids: Sequence[str]) -> list[str]:
     rows = pool.take(ids, project.config.features, splits.shown)
     found: list[str] = rows.take(splits.find_sealed(rows, rows.content())).ids.to_pylist()
     return found
-
-
-def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
-    """The configured classes and those of the answers that stand; None before there are two."""
-    configured = project.config.task.classes
-    rank, labels = ordered(ledger["label"])
-    used = np.unique(rank[current(ledger)])
-    found = labels.take(pa.array(used[used >= 0])).to_pylist()
-    if configured is None:
-        return tuple(found) if len(found) > 1 else None
-    return (*configured, *(name for name in found if name not in configured))
 
 
 def _retired(ledger: pa.Table, classes: Collection[str]) -> frozenset[tuple[str, str]]:

@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from alcli.errors import IntegrityError, StateError
 from alcli.loop import Result, judge, plural
+from alcli.loop._asking import Asking
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
 from alcli.project import Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool
-from alcli.project.query_file import stage_query
 from alcli.project.scores import score_files
 from alcli.project.selection import (
     QUERY,
@@ -31,22 +31,28 @@ from alcli.project.selection import (
 )
 from alcli.project.splits import SEED, Splits
 from alcli.project.standing import Standing
-from alcli.registry import FORMATS, split_spec
+from alcli.registry import split_spec
 
 READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
 
 
-def query(project: Project, more: int = 0) -> Result:
+def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
     """Write the round's batch, or, with `more`, a further batch of that size from the same scores.
 
+    Args:
+        project: scored.
+        more: how many further rows.
+        tool: the format of a labeling tool, for a file of its own beside `query.csv`.
+
     Raises:
+        ConfigError: there is no such format, or it needs the classes.
         StateError: nothing scored yet, or scored by another strategy.
     """
-    started = datetime.now(UTC)
+    started, asking = datetime.now(UTC), Asking(project, tool)
     round_ = project.newest
     done = round_.steps.get("query")
     if done is not None and (not more or project.recovered == _more_command(round_, more)):
-        return _up_to_date(project, round_, done)
+        return _up_to_date(project, round_, done, asking)
     score = _scored_step(project, round_)
     standing = Standing.read(project)
     picking = _picking(project, round_, standing)
@@ -55,7 +61,7 @@ def query(project: Project, more: int = 0) -> Result:
         choices = picking.choose(size)
     _refuse_sealed(project, round_, choices)
     if done is not None:
-        return _add(project, done, picking, choices, size)
+        return _add(project, done, picking, choices, asking, size)
     counts = {
         "asked": len(choices),
         "candidates": picking.n_candidates,
@@ -75,7 +81,8 @@ def query(project: Project, more: int = 0) -> Result:
         return _nothing_left(round_, counts)
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
-        outputs |= _stage_file(project, round_, change, f"{folder}/{QUERY}", [c.id for c in choices])
+        ids = [choice.id for choice in choices]
+        outputs |= asking.stage(change, f"{folder}/{QUERY}", ids, _predictions(project, round_, ids))
         changed = round_.with_step(step.finished(outputs, counts, clock=project.clock))
         change.record(changed)
     project.log(changed, "query", started)
@@ -84,10 +91,10 @@ def query(project: Project, more: int = 0) -> Result:
         round=round_.number,
         changed=True,
         counts=counts,
-        files=[*outputs, f"{folder}/round.json"],
+        files=[*outputs, *asking.written, f"{folder}/round.json"],
         warnings=[*_against(project), *picking.warnings(size, len(choices))],
         summary=[
-            f"Give {folder}/{QUERY} to people: {plural(len(choices), 'row')} to label.",
+            f"Give {asking.give(f'{folder}/{QUERY}')} to people: {plural(len(choices), 'row')} to label.",
             *_twice(counts),
         ],
     )
@@ -231,28 +238,32 @@ def _nothing_left(round_: Round, counts: Mapping[str, int]) -> Result:
     return Result("query", round_.number, changed=False, counts=counts, summary=[words])
 
 
-def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
+def _up_to_date(project: Project, round_: Round, step: Step, asking: Asking) -> Result:
     folder = round_.folder
     project.check(step, f"{folder}/{SELECTION}")
-    missing = [name for name in step.outputs if name.endswith(".csv") and not (project.root / name).exists()]
-    if missing:
+    names = [name for name in step.outputs if name.endswith(".csv")]
+    missing = [name for name in names if not (project.root / name).exists()]
+    lacking = [name for name in names if name not in missing and asking.lacks(name)]
+    if missing or lacking:
         selection = read_selection(project, folder)
         with project.change() as change:
-            for name in missing:
+            for name in (*missing, *lacking):
                 first, last = step.more.get("batches", {}).get(name, (1, step.counts["asked"]))
                 mine = pc.and_(
                     pc.greater_equal(selection["rank"], first), pc.less_equal(selection["rank"], last)
                 )
-                _stage_file(project, round_, change, name, selection.filter(mine)["id"].to_pylist())
+                ids = selection.filter(mine)["id"].to_pylist()
+                stage = asking.stage if name in missing else asking.stage_tool
+                stage(change, name, ids, _predictions(project, round_, ids))
     given_back = len(step.more.get("released", ()))
     files = ", ".join(step.more.get("batches", {f"{folder}/{QUERY}": []}))
     state = f", {given_back:,} of them given back" if given_back else ""
     return Result(
         "query",
         round=round_.number,
-        changed=bool(missing),
+        changed=bool(missing or lacking),
         counts=step.counts,
-        files=missing,
+        files=[*missing, *asking.written],
         summary=[
             f"Up to date: {plural(step.counts['asked'], 'row')} asked in {files}{state}.",
             "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",
@@ -265,7 +276,9 @@ def _more_command(round_: Round, size: int) -> str:
     return f"query --more {size} in {round_.folder}"
 
 
-def _add(project: Project, done: Step, picking: Picking, choices: list[Choice], size: int) -> Result:
+def _add(
+    project: Project, done: Step, picking: Picking, choices: list[Choice], asking: Asking, size: int
+) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
     started, round_ = datetime.now(UTC), project.newest
     folder = round_.folder
@@ -290,7 +303,7 @@ def _add(project: Project, done: Step, picking: Picking, choices: list[Choice], 
     with project.change(_more_command(round_, size)) as change:
         table = pa.concat_tables([before, selection_table(choices, first)])
         outputs = {**done.outputs, **stage_selection(change, folder, table)}
-        outputs |= _stage_file(project, round_, change, name, new)
+        outputs |= asking.stage(change, name, new, _predictions(project, round_, new))
         given_back = sorted(set(done.more.get("released", ())) - set(new))
         batches[name] = [first, first + len(new) - 1]
         step = done.finished(outputs, counts, batches=batches, released=given_back, clock=project.clock)
@@ -302,22 +315,19 @@ def _add(project: Project, done: Step, picking: Picking, choices: list[Choice], 
         round=round_.number,
         changed=True,
         counts={**counts, "added": len(choices)},
-        files=[name, f"{folder}/{SELECTION}", f"{folder}/round.json"],
+        files=[name, *asking.written, f"{folder}/{SELECTION}", f"{folder}/round.json"],
         warnings=picking.warnings(size, len(choices)),
-        summary=[f"Give {name} to people: {plural(len(choices), 'further row')} to label.", *_twice(added)],
+        summary=[
+            f"Give {asking.give(name)} to people: {plural(len(choices), 'further row')} to label.",
+            *_twice(added),
+        ],
     )
 
 
-def _stage_file(
-    project: Project, round_: Round, change: Any, name: str, ids: Sequence[str]
-) -> dict[str, Any]:
-    extra: Mapping[str, Sequence[str]] = {}
-    if project.config.query.show_prediction:
-        extra = {"prediction": _predictions(project, round_, ids)}
-    return stage_query(project, change, name, ids, FORMATS.build("csv"), extra)
-
-
-def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[str]:
+def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[str] | None:
+    """What people see of the model: nothing, unless the config says so."""
+    if not project.config.query.show_prediction:
+        return None
     wanted = pa.array(ids, pa.string())
     found: dict[str, str] = {}
     for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from alcli.errors import StateError
 from alcli.loop import Result, plural
+from alcli.loop._asking import Asking
 from alcli.loop._drawing import draw_splits
 from alcli.loop._extension import extend_validation, restore_lost
 from alcli.project import LABELS, LEDGER, SPLITS, File, Project, Round, Step, Transaction
@@ -21,12 +23,11 @@ from alcli.project.draw import Draw
 from alcli.project.intake import Places, Taken, stage_ingest, with_rows
 from alcli.project.ledger import ledger_files, read_ledger
 from alcli.project.pool import Pool
-from alcli.project.query_file import stage_query
 from alcli.project.resolve import resolve
 from alcli.project.selection import QUERY, Choice, selection_table, stage_selection
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, write_splits
 from alcli.project.strata import strata_of
-from alcli.registry import FORMATS, reader_of, split_spec
+from alcli.registry import reader_of, split_spec
 from alcli.tables.hashing import Hashes, salted
 
 __all__ = ["extend_validation", "seed"]
@@ -34,21 +35,28 @@ __all__ = ["extend_validation", "seed"]
 READS = ("id", "features", "split", "seed", "random_state")
 
 
-def seed(project: Project, labels: Path | None = None, validation_ids: Path | None = None) -> Result:
+def seed(
+    project: Project,
+    labels: Path | None = None,
+    validation_ids: Path | None = None,
+    tool: str | None = None,
+) -> Result:
     """Draw validation, reserve and seed set; write `splits.parquet` and `rounds/000/`.
 
     Args:
         project: a new one.
         labels: a file of labels that the team has: they become the seed set.
         validation_ids: a file with the ids of the team's own test set: it becomes the validation set.
+        tool: the format of a labeling tool, for a file of its own beside `query.csv`.
 
     Raises:
-        ConfigError: sizes that do not fit the pool, columns that are not there.
+        ConfigError: sizes that do not fit the pool, columns that are not there, a format that is unknown
+            or needs the classes.
         DataError: a pool or file that cannot be used, with the row.
     """
-    started = datetime.now(UTC)
+    started, asking = datetime.now(UTC), Asking(project, tool)
     if project.rounds and "seed" in project.rounds[0].steps:
-        return _up_to_date(project, labels, validation_ids)
+        return _up_to_date(project, labels, validation_ids, asking)
     if ledger_files(project.root / LEDGER):
         raise StateError(
             "there are answers to rounds that are gone: rows that selection chose then could measure now",
@@ -58,13 +66,14 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
     pool = Pool(project)
     pool.check_columns()
     n_rows = sum(len(rows) for rows in pool.rows(unique=True))
-    brought = read_brought(project, pool, labels, validation_ids, reader_of, started)
+    readers = partial(reader_of, id=project.config.labels.id, label=project.config.labels.label)
+    brought = read_brought(project, pool, labels, validation_ids, readers, started)
     drawn = draw_splits(project.config, project.source.where, pool, n_rows, brought)
     held_out = drawn.held_out
     leaking = set(brought.train) & set(held_out[0].to_pylist())
     if leaking:
         brought = brought.without(leaking)
-    seeding = _Seeding(project, pool, n_rows, drawn.draw, held_out, brought)
+    seeding = _Seeding(pool, n_rows, drawn.draw, held_out, brought, asking)
     round_ = seeding.write()
     project.log(round_, "seed", started)
     counts = round_.steps["seed"].counts
@@ -73,9 +82,9 @@ def seed(project: Project, labels: Path | None = None, validation_ids: Path | No
         round=0,
         changed=True,
         counts=counts,
-        files=[*seeding.outputs, f"{round_.folder}/round.json"],
+        files=[*seeding.outputs, *asking.written, f"{round_.folder}/round.json"],
         warnings=[*drawn.warnings, *brought.warnings],
-        summary=_summary(counts, round_.folder, given=bool(brought.validation)),
+        summary=_summary(counts, asking.give(f"{round_.folder}/{QUERY}"), given=bool(brought.validation)),
     )
 
 
@@ -84,14 +93,15 @@ class _Seeding:
 
     def __init__(
         self,
-        project: Project,
         pool: Pool,
         n_rows: int,
         draw: Draw,
         held_out: tuple[pa.Array, Hashes],
         brought: Brought,
+        asking: Asking,
     ) -> None:
-        self.project = project
+        self.project = asking.project
+        self.asking = asking
         self.pool = pool
         self.n_rows = n_rows
         self.draw = draw
@@ -110,8 +120,7 @@ class _Seeding:
             n_splits = write_splits(change.path(SPLITS), splits)
             self.outputs = {SPLITS: change.file(SPLITS, n_splits)}
             self.outputs |= stage_selection(change, round_.folder, selection_table(choices))
-            query = f"{round_.folder}/{QUERY}"
-            self.outputs |= stage_query(project, change, query, to_label, FORMATS.build("csv"))
+            self.outputs |= self.asking.stage(change, f"{round_.folder}/{QUERY}", to_label)
             round_ = round_.with_step(self._step(len(to_label)))
             if self.answered:
                 round_ = round_.with_step(self._ingest(change, splits, choices, len(to_label)))
@@ -188,7 +197,7 @@ class _Seeding:
         return [choices[int(n)] for n in order]
 
 
-def _summary(counts: Mapping[str, int], folder: str, *, given: bool) -> list[str]:
+def _summary(counts: Mapping[str, int], files: str, *, given: bool) -> list[str]:
     how = "taken as given" if given else f"drawn at random from {counts['pool']:,}"
     sealed = f"{plural(counts['validation'], 'validation row')} {how} and sealed"
     extra = f", {counts['reserve']:,} in reserve" if counts["reserve"] else ""
@@ -200,13 +209,13 @@ def _summary(counts: Mapping[str, int], folder: str, *, given: bool) -> list[str
     return [
         f"{sealed}{extra}{copies}.",
         f"{plural(counts['seed'], 'seed row')} beside them.",
-        f"Give {folder}/{QUERY} to people: {plural(counts['asked'], 'row')}, mixed, to label."
+        f"Give {files} to people: {plural(counts['asked'], 'row')}, mixed, to label."
         if counts["asked"]
         else "Nothing needs labels now: `alcli train`.",
     ]
 
 
-def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | None) -> Result:
+def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | None, asking: Asking) -> Result:
     step = project.rounds[0].steps["seed"]
     folder = project.rounds[0].folder
     brought = {file.sha256 for name, file in step.inputs.items() if name != "pool"}
@@ -220,7 +229,7 @@ def _up_to_date(project: Project, labels: Path | None, validation_ids: Path | No
         if path is not None and project.digest(path) not in brought:
             raise StateError(message, where=folder, hint=hint)
     project.check(step, f"{folder}/selection.parquet")
-    files = restore_lost(project, step)
+    files = restore_lost(project, step, asking)
     return Result(
         "seed",
         round=0,

@@ -123,7 +123,7 @@ class Intake:
             sheet,
             labels,
             source=path.name,
-            columns=self.rules.columns,
+            columns={**sheet.means, **self.rules.columns},
             classes=self.classes,
             shown=self.shown,
             advice=self.rules.advice,

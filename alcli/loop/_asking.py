@@ -1,0 +1,91 @@
+"""The files that people are asked with: `query.csv`, and a labeling tool's own beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from alcli.project import LEDGER, File, Project, Transaction
+from alcli.project.grouping import ordered
+from alcli.project.ledger import current, read_ledger
+from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
+from alcli.registry import FORMATS
+
+_PREDICTION = "prediction"
+
+
+class Asking:
+    """Writes the query files of a project.
+
+    Args:
+        project: whose rows are asked.
+        tool: the name of a labeling tool's format, for a file of its own beside each `query.csv`.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+
+    def __init__(self, project: Project, tool: str | None = None) -> None:
+        self.project = project
+        self.written: list[str] = []
+        self._csv = FORMATS.build("csv")
+        self._tool = _built(project, tool) if tool and tool != "csv" else None
+
+    def stage(
+        self, change: Transaction, name: str, ids: Sequence[str], predictions: Sequence[str] | None = None
+    ) -> dict[str, File]:
+        """Stage a query file, and the tool's beside it; returns the outputs of the step."""
+        columns = self._columns(ids, predictions)
+        if self._tool is not None:
+            self.written += stage_tool_files(change, name, columns, self._tool)
+        return stage_query(change, name, columns, self._csv)
+
+    def lacks(self, name: str) -> bool:
+        """Whether a tool is asked for that has no file beside this query file."""
+        return self._tool is not None and not (self.project.root / tool_file(name, self._tool)).exists()
+
+    def stage_tool(
+        self, change: Transaction, name: str, ids: Sequence[str], predictions: Sequence[str] | None = None
+    ) -> None:
+        """Stage the tool's file beside a query file that people have already."""
+        if self._tool is not None:
+            self.written += stage_tool_files(change, name, self._columns(ids, predictions), self._tool)
+
+    def give(self, name: str) -> str:
+        """The files to give to people, for a message."""
+        mine = [path for path in self.written if path.startswith(name.removesuffix(".csv") + ".")]
+        return f"{name}, or {' with '.join(mine)}," if mine else name
+
+    def _columns(self, ids: Sequence[str], predictions: Sequence[str] | None) -> Mapping[str, Sequence[str]]:
+        return query_columns(self.project, ids, {_PREDICTION: predictions} if predictions else None)
+
+
+def _built(project: Project, tool: str) -> Any:
+    """The format with the project's words: its columns, the answers to choose from."""
+    labels = project.config.labels
+    classes = known_classes(project, read_ledger(project.root / LEDGER)) or ()
+    aside = (*labels.skip[:1], *labels.unsure[:1]) if classes else ()
+    shown = _PREDICTION if project.config.query.show_prediction else None
+    return FORMATS.build(
+        {
+            "name": tool,
+            "id": labels.id,
+            "label": labels.label,
+            "answers": (*classes, *aside),
+            _PREDICTION: shown,
+        }
+    )
+
+
+def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
+    """The configured classes and those of the answers that stand; None before there are two."""
+    configured = project.config.task.classes
+    rank, labels = ordered(ledger["label"])
+    used = np.unique(rank[current(ledger)])
+    found = labels.take(pa.array(used[used >= 0])).to_pylist()
+    if configured is None:
+        return tuple(found) if len(found) > 1 else None
+    return (*configured, *(name for name in found if name not in configured))
