@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alcli.errors import DataError
 from alcli.formats import Format, Sheet
-from alcli.formats._cells import check_equal_lengths, header_names, named_table
-from alcli.tables.atomic import atomic_path, file_errors
+from alcli.formats._cells import check_equal_lengths
+from alcli.formats._columns import read_parquet, text_table
+from alcli.tables.atomic import atomic_path
 
 
 @dataclass(frozen=True)
@@ -27,21 +25,8 @@ class Parquet(Format):
 
     def read(self, path: Path) -> Sheet:
         """All columns as text; rows count from 1."""
-        try:
-            with file_errors(path), path.open("rb") as file:
-                table = pq.ParquetFile(file).read()
-        except pa.ArrowException as error:
-            raise DataError(
-                f"this is no readable Parquet file: {str(error).splitlines()[0]}",
-                where=path.name,
-                hint="it may be truncated: copy or write it again",
-            ) from error
-        names = header_names(table.column_names, path.name)
-        texts = [
-            _as_text(column, f"{path.name}, {name}")
-            for name, column in zip(names, table.columns, strict=True)
-        ]
-        return Sheet(named_table(names, texts), np.arange(1, table.num_rows + 1))
+        table = read_parquet(path)
+        return Sheet(text_table(table, path.name), np.arange(1, table.num_rows + 1))
 
     def write(self, path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         """String columns, zstd."""
@@ -49,54 +34,3 @@ class Parquet(Format):
         table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
         with atomic_path(path) as scratch:
             pq.write_table(table, scratch, compression="zstd")
-
-
-def _as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Any column as strings without nulls."""
-    if pa.types.is_dictionary(column.type):
-        return _as_text(column.cast(column.type.value_type), where)
-    try:
-        text = _spelling(column.type)(column)
-    except pa.ArrowException as error:
-        raise DataError(f"the column cannot be read as text: {error}", where=where) from error
-    return text.cast(pa.string()).fill_null("")
-
-
-def _spelling(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
-    types = pa.types
-    if types.is_floating(kind):
-        return _floats
-    if types.is_timestamp(kind):
-        return _timestamps
-    if types.is_nested(kind):
-        return _nested
-    return _plain
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string())
-
-
-def _floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """0.5 and 1.0, never 1; NaN is how pandas writes a blank."""
-    coded = column.combine_chunks().dictionary_encode()
-    values = coded.dictionary.to_numpy(zero_copy_only=False)
-    spelled = [None if np.isnan(value) else str(value) for value in values]
-    return pa.chunked_array([pa.array(spelled, pa.string()).take(coded.indices)])
-
-
-def _timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """2026-01-31T12:00:00Z; a time without zone counts as UTC."""
-    text = column.cast(pa.timestamp("us"), safe=False).cast(pa.string())
-    text = pc.replace_substring_regex(text, r"\.0+$", "")
-    return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), "Z", "")
-
-
-def _nested(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lists and structs as JSON; no label column is one, so a call a row is no loss."""
-    spelled = [None if value is None else _json(value) for value in column.to_pylist()]
-    return pa.chunked_array([pa.array(spelled, pa.string())])
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
