@@ -1,9 +1,10 @@
-"""Argilla 2: records, as `dataset.records.to_json` writes them and `from_json` reads them."""
+"""Argilla 2: records, as `dataset.records.to_json` and `to_list(flatten=True)` write them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,13 +24,15 @@ from alcli.formats._answers import (
 from alcli.formats._objects import Object, as_text
 
 _COMMENT = "comment"
+_FLAT = ".responses"
 
 
 @dataclass(frozen=True)
 class Argilla(Format):
-    """Argilla: records in and out, as JSON.
+    """Argilla: records in and out, as JSON; flattened records in, which alone say what became of a response.
 
-    Every submitted response is an answer, a discarded one a skipped row, a draft none. The question is
+    Every submitted response is an answer, a discarded one a skipped row, a draft none. `to_json` leaves out
+    which is which: all count as submitted, with a warning. The question is
     called as the label column, its answers come from the dataset's settings; the id is the record's own.
     """
 
@@ -38,16 +41,20 @@ class Argilla(Format):
     @classmethod
     def recognizes(cls, head: Head) -> bool:
         """By the parts of a record."""
-        return isinstance(head.first.get("fields"), dict) and "responses" in head.first
+        is_record = isinstance(head.first.get("fields"), dict) and "responses" in head.first
+        return is_record or any(name.endswith(_FLAT + ".users") for name in head.first)
 
     def read(self, path: Path) -> Sheet:
         """One row a response; one without an answer for a record that has none."""
         unit, items, warnings = read_items(path)
-        answers = [
-            answer
-            for place, record in items
-            for answer in self._of_record(record, place, f"{path.name}, {unit} {place}")
-        ]
+        answers: list[Answer] = []
+        is_record = False
+        for place, record in items:
+            is_record |= "fields" in record
+            answers += self._of_record(_unflattened(record), place, f"{path.name}, {unit} {place}")
+        if is_record and any(answer.label for answer in answers):
+            said = "does not say which responses were drafts or discarded, all are taken"
+            warnings = (*warnings, f"{path.name} {said}; records.to_list(flatten=True) keeps it")
         return sheet_of(self, answers, unit, warnings)
 
     def _of_record(self, record: Object, place: int, where: str) -> Iterator[Answer]:
@@ -111,3 +118,19 @@ class Argilla(Format):
             "status": "pending",
             "_server_id": None,
         }
+
+
+def _unflattened(record: Object) -> Object:
+    """A flattened record, `label.responses` and so on, as a whole one; any other as it is."""
+    questions = [name.removesuffix(_FLAT) for name in record if name.endswith(_FLAT)]
+    if "fields" in record or not ("id" in record and "status" in record):
+        return record
+    responses = {}
+    for name in questions:
+        parts = [record.get(f"{name}{_FLAT}{part}") or [] for part in ("", ".users", ".status")]
+        responses[name] = [
+            {"value": value, "user_id": user, "status": status} for value, user, status in zip_longest(*parts)
+        ]
+    aside = {"id", "status", "_server_id"}
+    fields = {name: value for name, value in record.items() if name not in aside and "." not in name}
+    return {"id": record.get("id"), "fields": fields, "responses": responses}

@@ -18,7 +18,10 @@ import pyarrow.compute as pc
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ERROR_CODES, ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from alcli.errors import DataError
 from alcli.formats import Format, Sheet
@@ -29,6 +32,9 @@ _LONGEST_CELL = 32_767
 _EXACT_DIGITS = 15
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _UNREADABLE = (BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, SyntaxError, OSError)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the start of one
+_WRAPPED = Alignment(wrap_text=True, vertical="top")
+_WIDEST = 80
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -58,7 +64,10 @@ class Xlsx(Format):
         return Sheet(table, np.array(places, dtype=np.int64), warnings=_error_cells(table, path.name))
 
     def write(self, path: Path, columns: Mapping[str, Sequence[str]]) -> None:
-        """One sheet of text cells, so that Excel leaves ids such as 007 and texts such as =1+1 alone.
+        """One sheet of wrapped text cells under a header that stays; a drop-down list of the known answers.
+
+        Cells are text, so that Excel leaves ids such as 007 alone. One that begins as a formula is marked as
+        typed with an apostrophe: it stays text when somebody edits it, and is read back as it was.
 
         Raises:
             DataError: a cell that a workbook cannot hold: over 32,767 characters, or control characters.
@@ -67,8 +76,15 @@ class Xlsx(Format):
         _check_cells(columns, path.name)
         workbook = Workbook(write_only=True)
         sheet = workbook.create_sheet("labels")
+        sheet.freeze_panes = "A2"
+        for number, cells in enumerate(columns.values(), start=1):
+            longest = max(map(len, cells), default=0)
+            sheet.column_dimensions[get_column_letter(number)].width = min(max(longest, 12), _WIDEST)
         for row in ([*columns], *zip(*columns.values(), strict=True)):
             sheet.append([_text_cell(sheet, cell) for cell in row])
+        if self.answers and self.label in columns:
+            place = get_column_letter([*columns].index(self.label) + 1)
+            sheet.data_validations.append(_choice(workbook, self.answers, place, len(columns[self.label])))
         buffer = io.BytesIO()
         workbook.save(buffer)
         atomic_write(path, _without_times(buffer))
@@ -139,7 +155,23 @@ def _text_cell(sheet: Any, text: str) -> Any:
     cell = WriteOnlyCell(sheet, text)
     cell.data_type = "s"
     cell.number_format = "@"
+    cell.alignment = _WRAPPED
+    if text.startswith(_FORMULA):
+        cell.quotePrefix = True
     return cell
+
+
+def _choice(workbook: Any, answers: Sequence[str], column: str, n_rows: int) -> DataValidation:
+    """A drop-down list; the answers stand in a sheet of their own, where they may be long and hold commas."""
+    sheet = workbook.create_sheet("answers")
+    sheet.sheet_state = "hidden"
+    for answer in answers:
+        sheet.append([_text_cell(sheet, answer)])
+    listed = f"answers!$A$1:$A${len(answers)}"
+    choice = DataValidation("list", formula1=listed, allow_blank=True, showErrorMessage=True)
+    choice.errorStyle, choice.error = "warning", "This is none of the listed answers. Keep it?"
+    choice.add(f"{column}2:{column}{max(n_rows, 1) + 1}")
+    return choice
 
 
 def _without_times(buffer: io.BytesIO) -> bytes:

@@ -254,3 +254,28 @@ def test_an_old_or_protected_workbook_is_told_from_a_damaged_one(tmp_path):
 
 def test_rows_are_whole_numbers(tmp_path):
     assert read_csv(tmp_path, "id\na\n").row.dtype == np.int64
+
+
+def test_a_workbook_for_people_offers_the_answers_and_keeps_its_header_in_sight(tmp_path):
+    path = tmp_path / "query.xlsx"
+    columns = {"id": ["a", "b"], "text": ["long " * 100, "=HYPERLINK(1)"], "label": ["", ""]}
+    Xlsx(answers=("yes, please", "no", "skip")).write(path, columns)
+    workbook = openpyxl.load_workbook(path)
+    sheet, answers = workbook.worksheets
+    assert sheet.freeze_panes == "A2"
+    assert sheet["B2"].alignment.wrap_text
+    choice = sheet.data_validations.dataValidation[0]
+    assert (choice.type, str(choice.sqref), choice.formula1) == ("list", "C2:C3", "answers!$A$1:$A$3")
+    assert [cell.value for cell in answers["A"]] == ["yes, please", "no", "skip"]
+    assert answers.sheet_state == "hidden"
+    assert Xlsx().read(path).table.to_pydict() == columns
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_what_looks_like_a_formula_is_marked_as_text_and_reads_back_as_it_was(tmp_path, start):
+    path = tmp_path / "query.xlsx"
+    Xlsx().write(path, {"id": ["a", "b"], "text": [f"{start}cmd|' /C calc'!A0", "plain"]})
+    sheet = openpyxl.load_workbook(path).active
+    assert [bool(sheet[place].quotePrefix) for place in ("B2", "B3")] == [True, False]
+    assert sheet["B2"].data_type == "s"
+    assert Xlsx().read(path).table["text"].to_pylist() == [f"{start}cmd|' /C calc'!A0", "plain"]
