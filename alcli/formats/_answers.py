@@ -130,6 +130,8 @@ def only_label(labels: Any, where: str) -> str:
     """
     if not isinstance(labels, list):
         raise DataError(f"a list of labels is needed here, found {json.dumps(labels)[:40]}", where=where)
+    if any(isinstance(label, list | dict) for label in labels):
+        raise DataError(f"a label is needed here, found {json.dumps(labels)[:40]}", where=where)
     if len(labels) > 1:
         found = ", ".join(map(as_text, labels))
         raise DataError(
@@ -153,3 +155,16 @@ def object_at(item: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
         word = "a list" if kind is list else "an object"
         raise DataError(f"{key!r} must be {word}, found {json.dumps(value)[:40]}", where=where)
     return value
+
+
+def objects_at(item: Mapping[str, Any], key: str, where: str) -> list[Object]:
+    """The list of objects under a key, an empty one where nothing stands.
+
+    Raises:
+        DataError: something else.
+    """
+    values: list[Object] = object_at(item, key, list, where)
+    for value in values:
+        if not isinstance(value, dict):
+            raise DataError(f"{key!r} must hold objects, found {json.dumps(value)[:40]}", where=where)
+    return values

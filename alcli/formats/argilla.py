@@ -16,6 +16,7 @@ from alcli.formats._answers import (
     Task,
     id_of,
     object_at,
+    objects_at,
     read_items,
     sheet_of,
     tasks_of,
@@ -51,7 +52,8 @@ class Argilla(Format):
         is_record = False
         for place, record in items:
             is_record |= "fields" in record
-            answers += self._of_record(_unflattened(record), place, f"{path.name}, {unit} {place}")
+            where = f"{path.name}, {unit} {place}"
+            answers += self._of_record(_unflattened(record, where), place, where)
         if is_record and any(answer.label for answer in answers):
             said = "does not say which responses were drafts or discarded, all are taken"
             warnings = (*warnings, f"{path.name} {said}; records.to_list(flatten=True) keeps it")
@@ -71,7 +73,8 @@ class Argilla(Format):
         given = self._question(responses, where)
         if not given:
             yield Answer(place, id_, data=data)
-        comments = {one.get("user_id"): one.get("value") for one in responses.get(_COMMENT) or ()}
+        said = objects_at(responses, _COMMENT, where)
+        comments = {as_text(one.get("user_id")): one.get("value") for one in said}
         for one in given:
             status, value = one.get("status") or "submitted", one.get("value")
             if isinstance(value, list | dict):
@@ -82,7 +85,7 @@ class Argilla(Format):
                 )
             own = {
                 "annotator": one.get("user_id"),
-                "comment": comments.get(one.get("user_id")),
+                "comment": comments.get(as_text(one.get("user_id"))),
                 "status": SKIPPED if status == "discarded" else "",
             }
             yield Answer(place, id_, as_text(value) if status == "submitted" else "", data, own)
@@ -92,7 +95,7 @@ class Argilla(Format):
         questions = [name for name in responses if name != _COMMENT]
         if self.label in questions or len(questions) == 1:
             name = self.label if self.label in questions else questions[0]
-            return list(object_at(responses, name, list, where))
+            return objects_at(responses, name, where)
         if questions:
             raise DataError(
                 f"there are several questions, and none is called {self.label!r}",
@@ -120,14 +123,14 @@ class Argilla(Format):
         }
 
 
-def _unflattened(record: Object) -> Object:
+def _unflattened(record: Object, where: str) -> Object:
     """A flattened record, `label.responses` and so on, as a whole one; any other as it is."""
     questions = [name.removesuffix(_FLAT) for name in record if name.endswith(_FLAT)]
     if "fields" in record or not ("id" in record and "status" in record):
         return record
     responses = {}
     for name in questions:
-        parts = [record.get(f"{name}{_FLAT}{part}") or [] for part in ("", ".users", ".status")]
+        parts = [object_at(record, f"{name}{_FLAT}{part}", list, where) for part in ("", ".users", ".status")]
         responses[name] = [
             {"value": value, "user_id": user, "status": status} for value, user, status in zip_longest(*parts)
         ]

@@ -20,6 +20,7 @@ from alcli.formats._answers import (
     Task,
     id_of,
     object_at,
+    objects_at,
     only_label,
     read_items,
     sheet_of,
@@ -78,23 +79,23 @@ class LabelStudio(Format):
         data = object_at(task, "data", dict, where)
         id_ = id_of(self, where, data, task.get("meta"))
         shown = {name: value for name, value in data.items() if name != ID}
-        annotations = object_at(task, "annotations", list, where)
+        annotations = objects_at(task, "annotations", where)
         if not annotations:
             yield Answer(place, id_, data=shown)
         for annotation in annotations:
-            result = object_at(annotation, "result", list, where)
+            result = objects_at(annotation, "result", where)
             skipped = bool(annotation.get("was_cancelled"))
             own = {
                 "annotator": _person(annotation.get("completed_by")),
                 "labeled_at": annotation.get("updated_at") or annotation.get("created_at"),
                 "seconds": annotation.get("lead_time"),
-                "comment": _comment(result),
+                "comment": _comment(result, where),
                 "status": SKIPPED if skipped else "",
             }
             yield Answer(place, id_, "" if skipped else self._label(result, where), shown, own)
 
     def _label(self, result: Sequence[Any], where: str) -> str:
-        choices = {part["from_name"]: part for part in result if part.get("type") == "choices"}
+        choices = {as_text(part.get("from_name")): part for part in result if part.get("type") == "choices"}
         if not choices:
             return ""
         if len(choices) > 1 and self.label not in choices:
@@ -114,7 +115,7 @@ class LabelStudio(Format):
             raise DataError(
                 f"these answers name no row: there is no {ID!r}, and 'id' is Label Studio's own number",
                 where=path.name,
-                hint="export as JSON, or name the column that holds the id with --id-column",
+                hint="export as JSON; or --id-column names the column with the id, --format jsonl takes it as it is",
             )
         if self.label not in names:
             raise DataError(
@@ -187,10 +188,8 @@ def _person(value: Any) -> str:
     return as_text(value)
 
 
-def _comment(result: Sequence[Any]) -> str:
+def _comment(result: Sequence[Object], where: str) -> str:
     """The texts of all text areas."""
-    values = [part.get("value") or {} for part in result if part.get("type") == "textarea"]
+    values = [object_at(part, "value", dict, where) for part in result if part.get("type") == "textarea"]
     texts = [value.get("text") for value in values]
-    return "\n".join(
-        "\n".join(map(as_text, text)) if isinstance(text, list) else as_text(text) for text in texts
-    )
+    return "\n".join(as_text(one) for text in texts for one in (text if isinstance(text, list) else [text]))
