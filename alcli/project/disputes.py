@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from alcli.project import File, Project, Round, Step, Transaction
 from alcli.project.answers import LABELED
-from alcli.project.query_file import Writer, stage_query
+from alcli.project.query_file import Writer, query_columns, stage_query
 from alcli.project.resolve import DISPUTED, Resolution
 
 ADJUDICATE = "adjudicate.csv"
@@ -62,7 +62,7 @@ def stage_disputes(
         if before is not None and last is not None and _untouched(project, before, last):
             name, ids = last, sorted({*new, *(votes.keys() & set(files[last]))})
         extra = {"answers": [votes[id_] for id_ in ids], "adjudicated": ["yes"] * len(ids)}
-        outputs |= stage_query(project, change, name, ids, writer, extra)
+        outputs |= stage_query(change, name, query_columns(project, ids, extra), writer)
         files[name] = ids
     return step.finished({**step.outputs, **outputs}, step.counts, **{_LISTED: files} if files else {})
 
