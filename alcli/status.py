@@ -10,7 +10,7 @@ from typing import Any
 from alcli.errors import FileError
 from alcli.loop import Result, judge, plural
 from alcli.project import LABELS, Project, Round, Step
-from alcli.project.disputes import files_to_decide
+from alcli.project.deciding import files_to_decide
 from alcli.project.history import read_history
 from alcli.registry import split_spec
 

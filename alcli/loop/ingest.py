@@ -17,8 +17,8 @@ from alcli.loop import Result, plural
 from alcli.loop._asking import known_classes
 from alcli.project import LABELS, LEDGER, Project
 from alcli.project.classes import look_like_misspelled
+from alcli.project.deciding import files_to_decide
 from alcli.project.disputes import (
-    files_to_decide,
     open_disputes,
     stage_disputes,
     unwritten,

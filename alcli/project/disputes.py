@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alcli.project import File, Project, Round, Step, Transaction
+from alcli.project import File, Project, Step, Transaction
 from alcli.project.answers import LABELED
+from alcli.project.deciding import ADJUDICATE, LISTED, listed
 from alcli.project.query_file import Writer, query_columns, stage_query
 from alcli.project.resolve import DISPUTED, Resolution
-
-ADJUDICATE = "adjudicate.csv"
-_LISTED = "adjudicate"  # in the step's entry: file -> the ids in it
 
 
 def open_disputes(resolution: Resolution, pending: Collection[str]) -> list[str]:
@@ -24,15 +22,9 @@ def open_disputes(resolution: Resolution, pending: Collection[str]) -> list[str]
     return [id_ for id_ in disputed if id_ not in pending]
 
 
-def files_to_decide(rounds: Sequence[Round], disputed: Collection[str]) -> list[str]:
-    """The files in which rows wait that are still in dispute, oldest first."""
-    wanted = set(disputed)
-    return [name for name, ids in _listed(rounds) if not wanted.isdisjoint(ids)]
-
-
 def unwritten(project: Project, disputed: Sequence[str]) -> bool:
     """Whether a row in dispute stands in no file, or in one that is gone."""
-    there = {id_ for name, ids in _listed(project.rounds) if (project.root / name).exists() for id_ in ids}
+    there = {id_ for name, ids in listed(project.rounds) if (project.root / name).exists() for id_ in ids}
     return not there.issuperset(disputed)
 
 
@@ -52,9 +44,9 @@ def stage_disputes(
         The ingest step with its files, those of earlier ingests in the round among them.
     """
     folder, before = project.newest.folder, project.newest.steps.get("ingest")
-    files: dict[str, list[str]] = dict(before.more.get(_LISTED, {})) if before is not None else {}
+    files: dict[str, list[str]] = dict(before.more.get(LISTED, {})) if before is not None else {}
     outputs: dict[str, File] = {name: before.outputs[name] for name in files} if before is not None else {}
-    there = {id_ for name, ids in _listed(project.rounds) if (project.root / name).exists() for id_ in ids}
+    there = {id_ for name, ids in listed(project.rounds) if (project.root / name).exists() for id_ in ids}
     new = [id_ for id_ in votes if id_ not in there]
     if new:
         name, ids = f"{folder}/{_name(len(files) + 1)}", new
@@ -64,7 +56,7 @@ def stage_disputes(
         extra = {"answers": [votes[id_] for id_ in ids], "adjudicated": ["yes"] * len(ids)}
         outputs |= stage_query(change, name, query_columns(project, ids, extra), writer)
         files[name] = ids
-    return step.finished({**step.outputs, **outputs}, step.counts, **{_LISTED: files} if files else {})
+    return step.finished({**step.outputs, **outputs}, step.counts, **{LISTED: files} if files else {})
 
 
 def votes_on(ledger: pa.Table, resolution: Resolution, ids: Sequence[str]) -> dict[str, str]:
@@ -91,9 +83,3 @@ def _name(number: int) -> str:
 def _untouched(project: Project, step: Step, name: str) -> bool:
     """As it was written, or gone."""
     return not (project.root / name).exists() or project.intact(step, name)
-
-
-def _listed(rounds: Sequence[Round]) -> Iterator[tuple[str, list[str]]]:
-    for round_ in rounds:
-        if "ingest" in round_.steps:
-            yield from round_.steps["ingest"].more.get(_LISTED, {}).items()
