@@ -182,9 +182,12 @@ class _Ahead:
     def _affordable(self, batch_size: int, cost: Cost, budget: float) -> int:
         """The most labels whose rounds a budget pays for."""
         a_round = self._cost(batch_size, 1, cost)
-        whole = int(budget // a_round) if a_round else self.candidates // batch_size
+        if not a_round:
+            return self.candidates
+        budget *= 1 + 1e-9  # 12 pays for 120 labels at 0.1
+        whole = int(min(budget // a_round, self.candidates // batch_size + 1))
         left = budget - whole * a_round - self._cost(0, 1, cost)
-        rest = int(left // cost.per_label) if left > 0 and cost.per_label else 0
+        rest = int(min(left // cost.per_label, batch_size)) if left > 0 and cost.per_label else 0
         return whole * batch_size + min(rest, batch_size)
 
 
@@ -213,7 +216,13 @@ def _check(limits: Limits, cost: Cost | None) -> None:
         raise ConfigError(
             "a budget needs prices", where="--budget", hint="set cost.per_label and cost.per_round"
         )
-    for name, value in (("--labels", limits.labels), ("--budget", limits.budget), ("--hours", limits.hours)):
+    limited = {
+        "--labels": limits.labels,
+        "--budget": limits.budget,
+        "--target": limits.target,
+        "--hours": limits.hours,
+    }
+    for name, value in limited.items():
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(f"must be above 0, found {value:g}", where=name)
     if not 0 <= limits.days < math.inf:

@@ -25,10 +25,12 @@ from alcli.loop import Progress
 from alcli.loop._calibration import Prospect, prospect
 from alcli.loop._ground import read_trained
 from alcli.loop._learning import classes_of
+from alcli.models import read_model
 from alcli.project import LABELS, Project, Round
 from alcli.project.history import Past, read_history
+from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool, Rows, group_hashes
-from alcli.project.splits import RESERVE, SCHEMA, SEED, VALIDATION, Splits
+from alcli.project.splits import HELD_OUT, RESERVE, SCHEMA, VALIDATION, Splits
 from alcli.project.standing import Standing
 from alcli.registry import FEATURES
 
@@ -89,17 +91,22 @@ class Facts:
         splits = Splits.read(project) if seeded else Splits(SCHEMA.empty_table())
         labels = _labels(project)
         ids = pc.unique(pa.concat_arrays([splits.ids(VALIDATION, RESERVE), labels["id"].combine_chunks()]))
-        found = look(project, pool, ids, progress)
+        standing = Standing.read(project) if seeded else None
+        never = splits.ids(VALIDATION, RESERVE, HELD_OUT)
+        if standing is not None:
+            never = pc.unique(pa.concat_arrays([never, pa.array(sorted(standing.closed), pa.string())]))
+        found = look(project, pool, ids, never, progress)
         trained = [round_ for round_ in project.rounds if "train" in round_.steps]
+        fits = bool(trained) and _kinds(project, trained[-1]) == project.config.features.by_kind
         return cls(
             project,
             found,
             splits,
-            Standing.read(project) if seeded else None,
+            standing,
             labels,
             read_history(project),
-            read_trained(project, trained[-1]) if trained else None,
-            trained[-1] if trained else None,
+            read_trained(project, trained[-1]) if fits else None,
+            trained[-1] if fits else None,
         )
 
     @property
@@ -122,6 +129,8 @@ class Facts:
         """What is missing for a full page."""
         if self.standing is None:
             return ["nothing is seeded yet: only the pool and the prices are looked at"]
+        if self.trained is None and self.history:
+            return ["features were changed since the model was trained: `alcli train` first"]
         if self.trained is None:
             return ["no model is trained yet: what it knows and saves is not looked at"]
         return []
@@ -242,7 +251,8 @@ class Facts:
     def prospect(self) -> Prospect | None:
         """What calibration would change; None where the model is calibrated already, or learns too little."""
         config, newest = self.project.config, self.model_round
-        if config.model.calibrate != "none" or newest is None or not len(self.train):
+        calibrated = self.trained is not None and self.trained.temperature is not None
+        if config.model.calibrate != "none" or calibrated or newest is None or not len(self.train):
             return None
         rows, by = self.train.rows, config.split.group_by
         return prospect(
@@ -259,14 +269,10 @@ class Facts:
         """A check's chance."""
         return np.random.default_rng([self.project.config.random_state, 7, *stream])
 
-    @cached_property
+    @property
     def n_candidates(self) -> int:
-        """Rows that could still be asked, copies among them."""
-        if self.standing is None:
-            return self.look.n_rows
-        split_of = self.splits.split_of
-        never = {id_ for id_, split in split_of.items() if split != SEED}
-        return max(0, self.look.n_rows - len(never | self.standing.closed))
+        """Rows of the pool that could still be asked, copies among them."""
+        return self.look.n_open
 
 
 def _labels(project: Project) -> pa.Table:
@@ -276,6 +282,11 @@ def _labels(project: Project) -> pa.Table:
         return pa.table({name: pa.array([], pa.string()) for name in names})
     project.check(steps[-1], LABELS)
     return pq.read_table(project.root / LABELS)
+
+
+def _kinds(project: Project, round_: Round) -> Mapping[str, Sequence[str]]:
+    """The columns that a round's model was made from, by kind."""
+    return read_model(model_folder(project, round_)).kinds
 
 
 def _among(ids: pa.Array, some: pa.Array) -> NDArray[np.bool_]:

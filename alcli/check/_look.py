@@ -28,43 +28,56 @@ class Look:
         copies: share of the rows that repeat an earlier row's content.
         sample: some thousands of rows, the lowest keys, sealed ones among them; by rising key.
         wanted: the rows that were asked for by id, sorted by id.
+        n_open: rows that are not closed.
     """
 
     n_rows: int
+    n_open: int
     copies: float
     sample: Rows
     wanted: Rows
 
 
-def look(project: Project, pool: Pool, ids: pa.Array, progress: Progress) -> Look:
+def look(project: Project, pool: Pool, ids: pa.Array, closed: pa.Array, progress: Progress) -> Look:
     """Read the pool once.
 
     Args:
         ids: rows to bring back whole.
+        closed: rows that are no candidates; ids that the pool no longer has may be among them.
     """
-    config, members = project.config, Members(ids)
+    config, members, closed_ids = project.config, Members(ids), Members(closed)
     shown = [config.split.group_by] if config.split.group_by is not None else []
     sample, contents = _Thinned(SAMPLE), _Thinned(_CONTENTS)
     sampled: list[Rows] = []
     wanted: list[Rows] = []
-    n_rows = 0
+    n_rows = n_open = n_kept = 0
     for rows in pool.rows(config.features, shown, unique=True):
         n_rows += len(rows)
+        n_open += len(rows) - int(closed_ids.find(rows).sum())
         wanted.append(rows.take(members.find(rows)))
         sampled.append(rows.take(sample.add(rows.keys(config.random_state, 0))))
+        n_kept += len(sampled[-1])
+        if n_kept > 4 * SAMPLE:
+            sampled = [_lowest(concat_rows(sampled), config.random_state)]
+            n_kept = SAMPLE
         contents.add(rows.content())
         progress(n_rows, pool.n_rows)
-    held = concat_rows(sampled)
-    order = np.argsort(held.keys(config.random_state, 0), kind="stable")[:SAMPLE]
+    held = _lowest(concat_rows(sampled), config.random_state)
     brought = concat_rows(wanted)
     by_id = pa.compute.sort_indices(brought.ids).to_numpy().astype(np.int64)
-    return Look(n_rows, contents.repeated(), held.take(order), brought.take(by_id))
+    copies = max(0.0, 1 - contents.distinct() / n_rows)
+    return Look(n_rows, n_open, copies, held, brought.take(by_id))
+
+
+def _lowest(rows: Rows, random_state: int) -> Rows:
+    """The sample among some rows, by rising key."""
+    return rows.take(np.argsort(rows.keys(random_state, 0), kind="stable")[:SAMPLE])
 
 
 class _Thinned:
     """Random numbers below a limit that is halved when there are too many: the same in any order of the rows.
 
-    Equal numbers stay together, so that the share of repeated ones is that of the whole.
+    Equal numbers are held once: one content that fills half of the pool does not crowd the others out.
     """
 
     def __init__(self, most: int) -> None:
@@ -76,11 +89,13 @@ class _Thinned:
         """Positions of those that are kept for now."""
         low = np.flatnonzero(numbers <= self._limit)
         self._held = np.concatenate([self._held, numbers[low]])
-        while len(self._held) > 2 * self._most and len(np.unique(self._held)) > 1:
-            self._limit >>= np.uint64(1)
-            self._held = self._held[self._held <= self._limit]
+        if len(self._held) > 4 * self._most:
+            self._held = np.unique(self._held)
+            while len(self._held) > 2 * self._most:
+                self._limit >>= np.uint64(1)
+                self._held = self._held[self._held <= self._limit]
         return low[numbers[low] <= self._limit]
 
-    def repeated(self) -> float:
-        """The share of those kept that repeat another one."""
-        return 1 - len(np.unique(self._held)) / max(1, len(self._held))
+    def distinct(self) -> float:
+        """How many distinct numbers there were: exact while all are held, else by those below the limit."""
+        return len(np.unique(self._held)) * 2.0**64 / (float(self._limit) + 1)

@@ -16,8 +16,11 @@ def look(facts: Facts) -> Finding:
         return Finding.unknown("calibration", "no model was measured on validation rows")
     found = reliability(facts.proba, facts.validation.y, facts.rng(2))
     ece, gap, brier = found.ece, found.gap, found.brier
+    uneven = found.p_value < SURE and found.excess > MUCH
+    leans = found.verdict != "calibrated" and abs(gap.value) > MUCH
+    word = "miscalibrated" if uneven and found.verdict == "calibrated" else found.verdict
     figure = (
-        f"{found.verdict}: confidence {100 * gap.value:+.1f} points off ({100 * gap.low:.1f} to "
+        f"{word}: confidence {100 * gap.value:+.1f} points off ({100 * gap.low:.1f} to "
         f"{100 * gap.high:.1f}); ECE {ece.value:.3f}, by chance {found.ece_by_chance.value:.3f}"
     )
     parts = f"{brier.reliability:.3f} of it by miscalibration, {brier.resolution:.3f} off it by resolution"
@@ -36,7 +39,7 @@ def look(facts: Facts) -> Finding:
         lines.append(
             f"temperature scaling ({would.temperature:.2f}) would make the ECE {would.after['ece']:.3f}"
         )
-    off = found.p_value < SURE and max(abs(gap.value), found.excess) > MUCH
+    off = leans or uneven
     advice = ""
     if off:
         advice = "its confidences mislead, and with them what counts as uncertain"

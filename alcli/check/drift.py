@@ -17,7 +17,7 @@ MOST, FEWEST, SURE, CHANGED = 1 << 17, 100, 0.01, 0.2
 
 
 def look(facts: Facts) -> Finding:
-    """New rows against old ones by the newest model's confidence; and how many predictions changed.
+    """New rows against validation rows by the newest model's confidence; and how many predictions changed.
 
     Kolmogorov and Smirnov's test of two samples. Rows are thinned by the hash of their id.
     """
@@ -25,6 +25,8 @@ def look(facts: Facts) -> Finding:
     if len(scored) < 2:
         return Finding.unknown("drift", "fewer than two rounds were scored")
     before, now = (_Scored.of(facts, round_.folder) for round_ in scored[-2:])
+    if before is None or now is None:
+        return Finding.unknown("drift", "scores of the two newest rounds are not there: `alcli score` again")
     common = isin_sorted(now.ids, before.ids)
     new = int((~common).sum())
     same = before.prediction[np.searchsorted(before.ids, now.ids[common])]
@@ -33,15 +35,32 @@ def look(facts: Facts) -> Finding:
     more = {"changed": round(changed, 6), "new_rows": new}
     if new < FEWEST:
         return Finding("drift", GOOD, f"{figure}; hardly a new row came", value=round(changed, 6), more=more)
+    old = _sealed(facts, scored[-1].number)
+    figure += f"; {new / len(now.ids):.1%} of the rows are new"
+    if old is None:
+        return Finding("drift", GOOD, figure, value=round(changed, 6), more=more)
     from scipy.stats import ks_2samp
 
-    p = float(ks_2samp(now.confidence[~common], now.confidence[common]).pvalue)
-    less = float(now.confidence[common].mean() - now.confidence[~common].mean())
-    figure += f"; {new / len(now.ids):.1%} of the rows are new, confidence there {-less:+.3f} (p = {p:.3f})"
+    p = float(ks_2samp(now.confidence[~common], old).pvalue)
+    less = float(old.mean() - now.confidence[~common].mean())
+    figure += f", confidence there {-less:+.3f} (p = {p:.3f})"
     if p < SURE:
         advice = "the pool has become another one: no validation row stands for the new rows"
         return Finding("drift", CAUTION, figure, advice, round(changed, 6), more={**more, "p_value": p})
     return Finding("drift", GOOD, figure, value=round(changed, 6), more={**more, "p_value": p})
+
+
+def _sealed(facts: Facts, number: int) -> NDArray[np.float32] | None:
+    """(n,) confidence of the validation rows, by the round's model.
+
+    They are the pool's rows as it was, at random: others were learned from, or what no strategy wanted.
+    """
+    newest = facts.model_round
+    if facts.trained is None or newest is None or newest.number != number or not len(facts.sealed_rows):
+        return None
+    proba = facts.trained.evidence(facts.sealed_rows.features, ("proba",))["proba"]
+    confidence: NDArray[np.float32] = np.asarray(proba).max(axis=1)
+    return confidence
 
 
 class _Scored:
@@ -52,7 +71,7 @@ class _Scored:
         self.ids, self.prediction, self.confidence = ids[order], prediction[order], confidence[order]
 
     @classmethod
-    def of(cls, facts: Facts, folder: str) -> _Scored:
+    def of(cls, facts: Facts, folder: str) -> _Scored | None:
         limit = np.uint64(min(2**64 - 1, MOST * 2**64 // max(1, facts.look.n_rows)))
         parts: list[tuple[Hashes, Hashes, NDArray[np.float32]]] = []
         tables = score_files(facts.project.root / folder / "scores")
@@ -61,4 +80,6 @@ class _Scored:
             low = ids <= limit
             predicted = hash_strings(pc.cast(batch.column("prediction"), "string"))
             parts.append((ids[low], predicted[low], batch.column("confidence").to_numpy()[low]))
+        if not parts:
+            return None
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))

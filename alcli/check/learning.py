@@ -21,8 +21,14 @@ def look(facts: Facts) -> Finding:
     if not facts.measured:
         return Finding.unknown("learning", "no model was measured on validation rows")
     y, proba = facts.validation.y, facts.proba
+    common = int(np.bincount(y, minlength=len(facts.classes)).argmax())
+    if (y == common).all():
+        return Finding.unknown(
+            "learning",
+            f"all {len(y):,} labeled validation rows are {facts.classes[common]!r}",
+            "`alcli seed --extend-validation`: without a row of another class nothing can be measured",
+        )
     p = _by_chance(facts)
-    common = int(np.bincount(facts.train.y, minlength=len(facts.classes)).argmax())
     constant = np.zeros_like(proba)
     constant[:, common] = 1
     gain = paired_change(constant, proba, y, facts.rng(1))

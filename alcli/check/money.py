@@ -92,8 +92,10 @@ def _labels_ahead(facts: Facts, cost: Cost) -> tuple[int, str]:
         if needed is not None and math.isfinite(needed.value):
             labels = max(0, math.ceil(needed.value) - now)
             return min(facts.n_candidates, labels), f"to {cost.metric} {cost.target:g} about"
-    specs = [spec for spec in (*config.stop.any, *config.stop.all) if isinstance(spec, dict)]
-    budgets = [spec["labels"] for spec in specs if "labels" in spec]
+    stop = config.stop
+    alone = stop.vote.criteria if stop.vote.needed == 1 else ()
+    specs = [spec for spec in (*stop.any, *stop.all, *alone) if isinstance(spec, dict)]
+    budgets = [spec["labels"] for spec in specs if spec.get("labels") is not None]
     if budgets:
         return min(facts.n_candidates, max(0, min(budgets) - now)), "to the budget"
     return min(facts.n_candidates, ROUNDS * config.query.batch_size), "ahead"
@@ -105,7 +107,7 @@ def _verdicts(facts: Facts, cost: Cost, ahead: _Ahead) -> Iterator[tuple[Verdict
     if not ahead.labels:
         return
     whole = facts.n_candidates * cost.per_label
-    if whole <= ahead.overhead:
+    if ahead.overhead and whole <= ahead.overhead:
         what = f"labeling all {facts.n_candidates:,} candidates ({amount(whole, cost)})"
         yield STOP, f"{each}: {what} is cheaper than your time for these rounds"
     if facts.most_saved is not None and facts.most_saved < ahead.break_even:

@@ -20,7 +20,7 @@ def look(facts: Facts) -> Finding:
 
     A rise of disagreement is tested by Fisher's exact test.
     """
-    if facts.standing is None or not facts.labels.num_rows:
+    if facts.standing is None or not facts.standing.status:
         return Finding.unknown("people", "nobody has answered yet")
     rounds = work_by_round(facts.project)
     lines = [_line(work) for work in rounds]
@@ -37,15 +37,15 @@ def look(facts: Facts) -> Finding:
         figure += f"; an answer takes {slower:.1f} times as long as in round {rounds[0].round}"
     advice = _advice(rounds, share, slower)
     verdict = CAUTION if advice else GOOD
-    return Finding("people", verdict, figure, advice, share, lines=lines, more=more, decides=shared > 0)
+    return Finding(
+        "people", verdict, figure, advice, share, lines=lines, more=more, decides=shared > 0 or bool(advice)
+    )
 
 
 def _advice(rounds: Sequence[Work], share: float | None, slower: float | None) -> str:
-    if share is None:
-        return ""
     if _rose(rounds):
         return f"disagreement rose in round {rounds[-1].round}: refine the guideline before the next one"
-    if share > MANY:
+    if share is not None and share > MANY:
         return "people disagree about many rows: no model can be better than its labels; refine the guideline"
     if slower is not None and slower > SLOWER:
         return "later rounds are harder: plan more time for them"

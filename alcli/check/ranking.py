@@ -14,6 +14,8 @@ def look(facts: Facts) -> Finding:
     """The area under the risk-coverage curve of the margin, against that of a random order."""
     if not facts.measured:
         return Finding.unknown("ranking", "no model was measured on validation rows")
+    if len(facts.classes) < 2:
+        return Finding.unknown("ranking", "the model knows one class only")
     proba, y = facts.proba.astype(float), facts.validation.y
     proba.sort(axis=1)
     wrong = facts.proba.argmax(axis=1) != y

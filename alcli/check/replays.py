@@ -7,6 +7,8 @@ from typing import Any
 
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, STOP, Finding
+from alcli.errors import IntegrityError
+from alcli.registry import STRATEGIES, split_spec
 from alcli.tables.atomic import file_errors
 
 SUMMARY = "simulation/summary.json"
@@ -17,7 +19,8 @@ def look(facts: Facts) -> Finding:
     document = read_summary(facts)
     arms = document.get("strategies", {})
     name = document.get("default")
-    arm = arms.get(name)
+    strategy = split_spec(facts.project.config.query.strategy)[0]
+    arm = arms.get(name) if str(name).split("(")[0] == STRATEGIES.aliases.get(strategy, strategy) else None
     if arm is None:
         advice = "`alcli simulate --labels FILE` (or --from-project) replays the loop on known labels"
         return Finding.unknown("replays", "no replay of the configured strategy lies in simulation/", advice)
@@ -42,5 +45,12 @@ def read_summary(facts: Facts) -> dict[str, Any]:
     if not path.exists():
         return {}
     with file_errors(path):
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        hint = "run `alcli simulate` again, or remove the file"
+        raise IntegrityError("this is no summary of a simulation", where=SUMMARY, hint=hint)
     return found

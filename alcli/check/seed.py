@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.check._facts import Facts
@@ -62,7 +63,11 @@ def coverage(facts: Facts) -> tuple[float, float]:
     How far: the median distance from a pool row to its nearest label, over that to the nearest of as many
     rows drawn at random. Rows of length 1 where they are sparse. 1 is a random sample of that size.
     """
-    sample = facts.open_sample
+    sample = facts.open_sample  # labels themselves aside: they lie at no distance from a label
+    known = pc.is_in(sample.ids, value_set=facts.train.rows.ids).to_numpy(zero_copy_only=False)
+    sample = sample.take(~known)
+    if not len(sample):
+        return 1.0, 1.0
     points = _points(facts.views(sample).features, facts.views(facts.train.rows).features)
     pool, labels = points[: len(sample)], points[len(sample) :]
     count = max(1, min(_CLUSTERS, len(labels) // _LABELS_A_CLUSTER, len(pool) // _ROWS_A_CLUSTER))

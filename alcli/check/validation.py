@@ -16,13 +16,16 @@ def look(facts: Facts) -> Finding:
     if facts.standing is None:
         return Finding.unknown("validation", "nothing is seeded yet")
     n_asked, n = len(facts.splits.ids("validation")), len(facts.validation)
-    if not n:
-        return Finding.unknown("validation", f"none of {plural(n_asked, 'validation row')} has a label")
     share = f"{n:,} of {n_asked:,} labeled"
-    accuracy = facts.history[-1]["metrics"].get("accuracy") if facts.history else None
-    if accuracy is None:
+    newest = facts.history[-1] if facts.history else {}
+    accuracy = newest.get("metrics", {}).get("accuracy")
+    if not n or accuracy is None:
         return Finding.unknown("validation", f"{share}, and no model was measured on them")
     _, low, high = accuracy
+    measured = (newest.get("validation") or {}).get("rows", n)
+    if measured < n:
+        why = f"{share}, and the newest model was measured on {measured:,} of them"
+        return Finding.unknown("validation", why, "alcli train")
     width, more_rows = high - low, 3 * n
     reserve = len(facts.splits.ids(RESERVE))
     half = f"half as wide with {plural(more_rows, 'further row')}"

@@ -19,7 +19,7 @@ from alcli.project.ledger import current, moments
 Policy = Literal["majority", "unanimous", "latest"]
 
 DISPUTED = "disputed"
-_STATUSES = pa.array([LABELED, SKIPPED, UNSURE, ADJUDICATED])
+_STATUSES = (LABELED, SKIPPED, UNSURE, ADJUDICATED)  # an array would load pandas, made at import
 _UNSURE, _RULED = 2, 3
 
 _VOTES_NEEDED: Mapping[Policy, Callable[[Codes], Codes]] = {
@@ -59,7 +59,7 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     votes = _Votes(
         group(id_[standing]),
         label[standing],
-        pc.index_in(ledger["status"], value_set=_STATUSES).fill_null(-1).to_numpy()[standing],
+        pc.index_in(ledger["status"], value_set=pa.array(_STATUSES)).fill_null(-1).to_numpy()[standing],
         moments(ledger)[0][standing],
     )
     best = votes.newest() if policy == "latest" else votes.most()

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {*_LOOP, "loop"},
     "status": {*_LOOP, "loop"},
     "evidence": {*_LOOP, "loop", "models", "curves"},
-    "check": {*_LOOP, "loop", "evidence", "curves"},
+    "check": {*_LOOP, "loop", "evidence", "models", "curves"},
     "plan": {*_LOOP, "loop", "curves"},
     "cli": _ALL,
     "__main__": {"cli"},
