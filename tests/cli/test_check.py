@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -304,3 +305,51 @@ def _read_so_far() -> int:
 )
 def test_prices_that_cannot_be_are_refused(lab, setting, key):
     assert key in lab.fails("check", "--set", setting)
+
+
+# ---- odd projects --------------------------------------------------------------------------------------
+
+
+def test_a_model_that_knows_one_class_is_looked_at_without_a_crash(make_lab):
+    lab = make_lab("text", rows=300)
+    lab.data.truth.update(dict.fromkeys(lab.data.truth, "sea"))
+    lab.seeded()
+    lab("train")
+    document = lab("check")
+    assert found(document, "seed")["verdict"] == "stop"
+    assert found(document, "ranking")["decides"] is False
+
+
+def test_features_that_changed_since_training_are_said_and_the_old_model_is_not_judged_by_them(make_lab):
+    lab = make_lab("mixed", rows=300).seeded()
+    lab("train")
+    document = lab("check", "--set", "features={categorical: [place]}")
+    assert any("features were changed" in warning for warning in document["warnings"])
+    assert found(document, "learning")["decides"] is False
+
+
+def test_new_rows_of_the_same_kind_are_no_drift(make_lab):
+    lab = make_lab("text", rows=2000, split={"validation": 200, "reserve": 0}, seed={"size": 100})
+    table = pq.read_table(lab.root / "pool.parquet")
+    pq.write_table(table.slice(0, 1500), lab.root / "pool.parquet")
+    lab.seeded()
+    lab.one_round(1)
+    pq.write_table(table, lab.root / "pool.parquet")
+    lab("train")
+    lab("score")
+    drift = found(lab("check"), "drift")
+    assert (drift["new_rows"], drift["verdict"]) == (500, "good")
+    shutil.rmtree(lab.root / "rounds/001/scores")
+    assert found(lab("check"), "drift")["decides"] is False
+
+
+def test_a_width_that_is_older_than_the_validation_labels_is_not_quoted(make_lab):
+    lab = make_lab("text", rows=600, split={"validation": 100, "reserve": 0})
+    lab("seed")
+    validation = sorted(lab.split("validation"))
+    lab("ingest", lab.labels([*sorted(lab.split("seed")), *validation[:20]], "some.csv"))
+    lab("train")
+    lab("ingest", lab.labels(validation[20:], "rest.csv"))
+    measured = found(lab("check"), "validation")
+    assert "measured on 20 of them" in measured["figure"]
+    assert measured["advice"] == "alcli train"
