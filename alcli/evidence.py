@@ -17,7 +17,7 @@ from alcli.curves.control import Measured, Saving, saving
 from alcli.engine import Part, Trained, Views
 from alcli.loop import plural
 from alcli.loop._by_chance import reasons
-from alcli.loop._learning import classes_of, learn, training_rng
+from alcli.loop._learning import Labeled, classes_of, learn, training_rng
 from alcli.metrics import HIGHER_IS_BETTER, resampled
 from alcli.models import read_model
 from alcli.project import LABELS, Project
@@ -38,14 +38,6 @@ class Unmeasured:
     """Why there is no saving to tell."""
 
     sentence: str
-
-
-@dataclass(frozen=True)
-class Labeled:
-    """Labeled rows and their class numbers."""
-
-    rows: Rows
-    y: NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from alcli.curves.forecast import Rounds
 from alcli.curves.power_law import PowerLaw
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
+from alcli.loop._money import Spent
 from alcli.loop._people import Work, work_by_round
 from alcli.loop._spending import spent_on
 from alcli.project import Project
@@ -176,8 +177,7 @@ class _Ahead:
         return round(weeks, 6)
 
     def _cost(self, labels: int, rounds: int, cost: Cost) -> float:
-        scoring = rounds * self.candidates / 1e6 * cost.per_million_scored
-        return labels * cost.per_label + rounds * cost.per_round + scoring
+        return Spent(labels, 0, rounds, rounds * self.candidates).money(cost)
 
     def _affordable(self, batch_size: int, cost: Cost, budget: float) -> int:
         """The most labels whose rounds a budget pays for."""

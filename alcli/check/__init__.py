@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from alcli.check._facts import Facts
-from alcli.check._finding import CAUTION, GOOD, STOP, Finding
+from alcli.check._finding import STOP, Finding, worst
 from alcli.loop import Progress, Result, silent
 from alcli.project import Project
 
@@ -31,15 +31,13 @@ CHECKS = (
     "forecast",
 )
 """In the order of the page."""
-_WORST = (STOP, CAUTION, GOOD)
 
 
 def check(project: Project, progress: Progress = silent) -> Result:
     """A verdict on everything that decides whether active learning pays here."""
     facts = Facts.read(project, progress)
     findings = [_named(name, facts) for name in CHECKS]
-    verdict = next((v for v in _WORST if any(f.decides and f.verdict == v for f in findings)), GOOD)
-    stop = verdict == STOP
+    verdict = worst(finding.verdict for finding in findings if finding.decides)
     return Result(
         "check",
         round=facts.round,
@@ -47,7 +45,7 @@ def check(project: Project, progress: Progress = silent) -> Result:
         counts=facts.counts,
         warnings=facts.warnings,
         more={"verdict": verdict, "checks": [finding.to_json() for finding in findings]},
-        exit_code=10 if stop else 0,
+        exit_code=10 if verdict == STOP else 0,
     )
 
 

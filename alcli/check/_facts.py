@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,37 +23,18 @@ from alcli.estimate import Estimate
 from alcli.evidence import Unmeasured, measure_saving
 from alcli.loop import Progress
 from alcli.loop._calibration import Prospect, prospect
-from alcli.loop._ground import read_trained
-from alcli.loop._learning import classes_of
+from alcli.loop._learning import Labeled, classes_of, groups_of
 from alcli.models import read_model
 from alcli.project import LABELS, Project, Round
 from alcli.project.history import Past, read_history
 from alcli.project.model_folder import model_folder
-from alcli.project.pool import Pool, Rows, group_hashes
+from alcli.project.pool import Pool, Rows
 from alcli.project.splits import HELD_OUT, RESERVE, SCHEMA, VALIDATION, Splits
 from alcli.project.standing import Standing
-from alcli.registry import FEATURES
-
-Ints = NDArray[np.int64]
+from alcli.registry import FEATURES, MODELS
 
 
 @dataclass(frozen=True)
-class Labeled:
-    """Rows with their labels, sorted by id.
-
-    Attributes:
-        rows: with features.
-        y: (n,) class numbers.
-    """
-
-    rows: Rows
-    y: Ints
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass(frozen=True, eq=False)
 class Facts:
     """A project as the checks see it.
 
@@ -95,9 +76,14 @@ class Facts:
         never = splits.ids(VALIDATION, RESERVE, HELD_OUT)
         if standing is not None:
             never = pc.unique(pa.concat_arrays([never, pa.array(sorted(standing.closed), pa.string())]))
-        found = look(project, pool, ids, never, progress)
+        group_by = project.rounds[0].steps["seed"].more["group_by"] if seeded else None
+        found = look(project, pool, ids, never, group_by, progress)
+        if group_by is not None:
+            sealed = _among(found.wanted.ids, splits.ids(VALIDATION, RESERVE))
+            splits = splits.grouped(group_by, found.wanted.take(sealed))
         trained = [round_ for round_ in project.rounds if "train" in round_.steps]
-        fits = bool(trained) and _kinds(project, trained[-1]) == project.config.features.by_kind
+        stored = read_model(model_folder(project, trained[-1])) if trained else None
+        fits = stored is not None and stored.kinds == project.config.features.by_kind
         return cls(
             project,
             found,
@@ -105,7 +91,7 @@ class Facts:
             standing,
             labels,
             read_history(project),
-            read_trained(project, trained[-1]) if fits else None,
+            Trained.of(stored, FEATURES, MODELS) if fits else None,
             trained[-1] if fits else None,
         )
 
@@ -175,12 +161,7 @@ class Facts:
 
     def sealed_of(self, rows: Rows) -> NDArray[np.bool_]:
         """(n,) which rows are sealed, by id, content or group."""
-        wanted, by = self.look.wanted, self.project.config.split.group_by
-        found = self.splits.find_sealed(rows, rows.content())
-        if by is not None:
-            sealed = wanted.take(_among(wanted.ids, self.splits.ids(VALIDATION, RESERVE)))
-            found |= np.isin(group_hashes(rows, by), group_hashes(sealed, by), kind="sort")
-        return found
+        return self.splits.find_sealed(rows, rows.content())
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -214,7 +195,6 @@ class Facts:
         cost = self.project.config.cost
         return cost.metric if cost is not None else "accuracy"
 
-    @cache  # noqa: B019 - facts live as long as the command
     def law(self, metric: str) -> PowerLaw | None:
         """The learning curve of the project's rounds; None with fewer than two."""
         return Rounds.of(self.history, metric).law()
@@ -254,7 +234,7 @@ class Facts:
         calibrated = self.trained is not None and self.trained.temperature is not None
         if config.model.calibrate != "none" or calibrated or newest is None or not len(self.train):
             return None
-        rows, by = self.train.rows, config.split.group_by
+        rows = self.train.rows
         return prospect(
             config,
             newest.number,
@@ -262,7 +242,7 @@ class Facts:
             self.train.y,
             self.proba,
             self.validation.y,
-            groups=None if by is None else group_hashes(rows, by),
+            groups=groups_of(rows, self.splits),
         )
 
     def rng(self, *stream: int) -> np.random.Generator:
@@ -282,11 +262,6 @@ def _labels(project: Project) -> pa.Table:
         return pa.table({name: pa.array([], pa.string()) for name in names})
     project.check(steps[-1], LABELS)
     return pq.read_table(project.root / LABELS)
-
-
-def _kinds(project: Project, round_: Round) -> Mapping[str, Sequence[str]]:
-    """The columns that a round's model was made from, by kind."""
-    return read_model(model_folder(project, round_)).kinds
 
 
 def _among(ids: pa.Array, some: pa.Array) -> NDArray[np.bool_]:

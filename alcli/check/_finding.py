@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,6 +55,6 @@ class Finding:
         }
 
 
-def worst(*verdicts: Verdict) -> Verdict:
-    """The worst of some verdicts."""
-    return STOP if STOP in verdicts else CAUTION if CAUTION in verdicts else GOOD
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of some verdicts; good where there are none."""
+    return max(verdicts, key=(GOOD, CAUTION, STOP).index, default=GOOD)

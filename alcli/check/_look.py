@@ -38,15 +38,23 @@ class Look:
     wanted: Rows
 
 
-def look(project: Project, pool: Pool, ids: pa.Array, closed: pa.Array, progress: Progress) -> Look:
+def look(
+    project: Project,
+    pool: Pool,
+    ids: pa.Array,
+    closed: pa.Array,
+    group_by: str | None,
+    progress: Progress,
+) -> Look:
     """Read the pool once.
 
     Args:
         ids: rows to bring back whole.
         closed: rows that are no candidates; ids that the pool no longer has may be among them.
+        group_by: the column that rows are to show.
     """
     config, members, closed_ids = project.config, Members(ids), Members(closed)
-    shown = [config.split.group_by] if config.split.group_by is not None else []
+    shown = [group_by] if group_by is not None else []
     sample, contents = _Thinned(SAMPLE), _Thinned(_CONTENTS)
     sampled: list[Rows] = []
     wanted: list[Rows] = []

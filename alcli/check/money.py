@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, STOP, Finding, Verdict
 from alcli.config import Cost
-from alcli.loop._money import amount
+from alcli.loop._money import Spent, amount
 from alcli.loop._spending import spent_on
 
 MUCH, SOME, ROUNDS = 0.5, 0.25, 5
@@ -76,8 +76,8 @@ class _Ahead:
         """From the forecast, the stopping criteria and the batch size."""
         labels, whither = _labels_ahead(facts, cost)
         rounds = math.ceil(labels / facts.project.config.query.batch_size)
-        scoring = rounds * facts.n_candidates / 1e6 * cost.per_million_scored
-        return cls(labels, whither, rounds, labels * cost.per_label, rounds * cost.per_round + scoring)
+        overhead = Spent(0, 0, rounds, rounds * facts.n_candidates).money(cost)
+        return cls(labels, whither, rounds, labels * cost.per_label, overhead)
 
     def words(self, cost: Cost) -> str:
         """`to the budget 800 labels in 4 rounds: 140 USD`."""

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     @command(
         app,
         "check",
-        reads="the pool (once), splits.parquet, labels.parquet, ledger/, rounds/, simulation/summary.json",
+        reads="the pool, splits.parquet, labels.parquet, ledger/, rounds/, simulation/summary.json",
         writes="nothing",
         example="alcli check --set cost.per_label=0.05",
         show=_show,

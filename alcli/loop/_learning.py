@@ -24,6 +24,18 @@ FEWEST_HELD_OUT = 20
 """Labels that calibration takes at least, of two classes with two or more."""
 _STEP, _FOLDS = 1, 5
 
+
+@dataclass(frozen=True)
+class Labeled:
+    """Labeled rows, sorted by id, and their class numbers, (n,)."""
+
+    rows: Rows
+    y: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 Member = tuple[Mapping[str, Any], Any]
 """A committee member's spec and its fitted model."""
 

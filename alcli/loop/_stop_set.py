@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from alcli.engine import Trained
 from alcli.estimate import rounded
+from alcli.metrics.agreement import kappa
 from alcli.project import Project
 from alcli.project.columns import take
 from alcli.project.pool import Members, Rows
@@ -134,24 +135,17 @@ def figures(now: Predicted, before: Predicted | None, labeled: pa.Array) -> dict
 
 
 def agreement(now: Predicted, before: Predicted) -> tuple[float, float]:
-    """Cohen's kappa of two rounds' predicted classes, and the share of rows that are predicted otherwise."""
+    """Cohen's kappa of two rounds' predicted classes, and the share of rows that are predicted otherwise.
+
+    Kappa is 0 where both say one and the same class of all rows: chance alone would agree as well.
+    """
     names = np.unique([*now.classes, *before.classes])
     mine, theirs = (
         np.searchsorted(names, np.array(one.classes)[one.proba.argmax(axis=1)]) for one in (now, before)
     )
     theirs = theirs[pc.index_in(now.ids, value_set=before.ids).to_numpy()]
-    return rounded(kappa(mine, theirs, len(names))), rounded(float((mine != theirs).mean()))
-
-
-def kappa(one: NDArray[np.int64], other: NDArray[np.int64], n_classes: int) -> float:
-    """Cohen's kappa of two labelings (n,), n > 0 (Educational and Psychological Measurement 20, 1960).
-
-    0 where both say one and the same class of all rows: chance alone would agree as well.
-    """
-    agreed = float((one == other).mean())
-    shares = [np.bincount(labels, minlength=n_classes) / len(labels) for labels in (one, other)]
-    by_chance = float((shares[0] * shares[1]).sum())
-    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
+    one_class = (mine == mine[0]).all() and (theirs == mine[0]).all()
+    return 0.0 if one_class else rounded(kappa(mine, theirs)), rounded(float((mine != theirs).mean()))
 
 
 def entropies(proba: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -68,14 +68,6 @@ def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
         **_by_reason(choices),
         "pending": len(standing.pending) + len(choices),
     }
-    step = Step(
-        "query",
-        settings=project.read_settings(READS),
-        config=project.config.digest(READS),
-        random_state=project.config.random_state,
-        inputs={"pool": score.inputs["pool"], **score.outputs},
-        outputs={},
-    )
     folder = round_.folder
     if not choices:
         return _nothing_left(round_, counts)
@@ -83,7 +75,7 @@ def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
         outputs = stage_selection(change, folder, selection_table(choices))
         ids = [choice.id for choice in choices]
         outputs |= asking.stage(change, f"{folder}/{QUERY}", ids, _predictions(project, round_, ids))
-        changed = round_.with_step(step.finished(outputs, counts, clock=project.clock))
+        changed = round_.with_step(_step(project, score).finished(outputs, counts, clock=project.clock))
         change.record(changed)
     project.log(changed, "query", started)
     return Result(
@@ -198,6 +190,18 @@ def _sealed_asked(standing: Standing) -> list[str]:
 
 def _batch_step(round_: Round) -> Step | None:
     return round_.steps.get("query") or round_.steps.get("seed")
+
+
+def _step(project: Project, score: Step) -> Step:
+    """The entry of the batch, before it is chosen."""
+    return Step(
+        "query",
+        settings=project.read_settings(READS),
+        config=project.config.digest(READS),
+        random_state=project.config.random_state,
+        inputs={"pool": score.inputs["pool"], **score.outputs},
+        outputs={},
+    )
 
 
 def _scored_step(project: Project, round_: Round) -> Step:

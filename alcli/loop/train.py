@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
@@ -22,6 +21,7 @@ from alcli.loop._classes import about_classes
 from alcli.loop._learning import (
     FEWEST_HELD_OUT,
     SAMPLE,
+    Labeled,
     classes_of,
     fit_space,
     groups_of,
@@ -142,14 +142,6 @@ def _up_to_date(project: Project, round_: Round, step: Step) -> Result:
     )
 
 
-@dataclass(frozen=True)
-class _Data:
-    """Labeled rows, sorted by id, and their class numbers."""
-
-    rows: Rows
-    y: NDArray[np.int64]
-
-
 class _Training:
     """One training: its parts share the project, the pool and the round."""
 
@@ -233,7 +225,7 @@ class _Training:
         self.sample = sample.ids()
         self.drawn = drawing.ids() if self.before is None else self.before.ids.to_pylist()
 
-    def _load(self) -> tuple[_Data, _Data]:
+    def _load(self) -> tuple[Labeled, Labeled]:
         """Training and validation rows with their features; checks leaks, changes and losses on the way.
 
         The stop set's rows come with them, in the same pass over the pool.
@@ -263,7 +255,7 @@ class _Training:
             )
         if MODELS.load(self.project.config.model.name).learns:
             self.warnings += about_classes(self.classes, y[train], y[validation])
-        return _Data(rows.take(train), y[train]), _Data(rows.take(validation), y[validation])
+        return Labeled(rows.take(train), y[train]), Labeled(rows.take(validation), y[validation])
 
     def _name_lost(self, ids: Sequence[str], rows: Rows) -> None:
         lost = sorted(set(ids) - set(rows.ids.to_pylist()))
@@ -272,7 +264,7 @@ class _Training:
             f"(first: {lost[0]!r}): kept in labels.parquet, not trained on"
         )
 
-    def _fit(self, data: _Data) -> tuple[Trained, Stored]:
+    def _fit(self, data: Labeled) -> tuple[Trained, Stored]:
         config = self.project.config
         space = self.space or fit_space(config, self.pool, self.splits, self.sample)
         rows = Views(space, data.rows.features)
@@ -328,7 +320,7 @@ class _Training:
                     return FeatureSpace.of(stored, FEATURES)
         return None
 
-    def _measure(self, trained: Trained, validation: _Data) -> tuple[Metrics | None, Estimate | None]:
+    def _measure(self, trained: Trained, validation: Labeled) -> tuple[Metrics | None, Estimate | None]:
         n_asked = len(self.splits.ids("validation"))
         n = len(validation.rows)
         if n < n_asked:
@@ -340,7 +332,7 @@ class _Training:
         rng = training_rng(self.project.config, self.round.number, 1)
         return evaluate(proba, validation.y, self.classes, rng), self._change(proba, validation, rng)
 
-    def _change(self, proba: Any, validation: _Data, rng: np.random.Generator) -> Estimate | None:
+    def _change(self, proba: Any, validation: Labeled, rng: np.random.Generator) -> Estimate | None:
         """The gain in accuracy over the round before, on the same validation rows."""
         before = [r for r in self.project.rounds if r.number < self.round.number and "train" in r.steps]
         if not before:

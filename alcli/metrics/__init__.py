@@ -2,7 +2,7 @@
 
 `quality` is what `train` reports. Of those who ask further: `calibration` whether confidence can be trusted,
 `ranking` whether uncertainty finds the errors, `agreement` how far labels or models agree. They stand apart,
-since they load scipy and `train` does not need them.
+since they load scipy.
 """
 
 from __future__ import annotations

@@ -46,7 +46,11 @@ class Splits:
         if group_by is None:
             return splits
         sealed = pool.take(splits.ids(VALIDATION, RESERVE).to_pylist(), shown=[group_by])
-        return cls(table, group_by, np.unique(group_hashes(sealed, group_by)))
+        return splits.grouped(group_by, sealed)
+
+    def grouped(self, group_by: str, sealed: Rows) -> Splits:
+        """The same, drawn by group: that of each of the sealed rows, which show theirs."""
+        return Splits(self._table, group_by, np.unique(group_hashes(sealed, group_by)))
 
     @property
     def shown(self) -> tuple[str, ...]:

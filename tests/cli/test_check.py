@@ -353,3 +353,15 @@ def test_a_width_that_is_older_than_the_validation_labels_is_not_quoted(make_lab
     measured = found(lab("check"), "validation")
     assert "measured on 20 of them" in measured["figure"]
     assert measured["advice"] == "alcli train"
+
+
+def test_groups_are_those_of_the_draw_whatever_the_config_says_later(make_lab, make_data_of):
+    data = make_data_of("text", 600)
+    rows = [{**row, "speaker": f"s{n % 100}"} for n, row in enumerate(data.table.to_pylist())]
+    lab = make_lab(data=type(data)(pa.Table.from_pylist(rows), data.truth, data.features))
+    lab.configure(split={"validation": 24, "reserve": 12, "group_by": "speaker"}).seeded()
+    lab("train")
+    drawn = lab("check")
+    assert drawn == lab("check", "--set", "split.group_by=null")
+    lab.configure(split={"group_by": None})
+    assert drawn == lab("check")

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alcli.loop._stop_set import entropies, kappa
+from alcli.loop._stop_set import Predicted, agreement, entropies
 
 NAME = "stop_set.parquet"
 
@@ -103,7 +104,9 @@ def test_the_figures_are_those_of_the_predictions(make_lab):
     ids=["alike", "as chance has it", "against each other", "between", "one class only"],
 )
 def test_kappa_by_hand(one, other, expected):
-    assert kappa(np.array(one), np.array(other), 3) == pytest.approx(expected)
+    ids = pa.array(["a", "b", "c", "d"])
+    said = (Predicted(ids, np.eye(3, dtype=np.float32)[labels], ("x", "y", "z")) for labels in (one, other))
+    assert agreement(*said)[0] == pytest.approx(expected)
 
 
 def test_entropy_by_hand():
