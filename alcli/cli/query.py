@@ -37,5 +37,7 @@ def register(app: typer.Typer) -> None:
 
         if more and release:
             raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
+        if release and format_:
+            raise typer.BadParameter("--release writes no query file", param_hint="--format")
         with common.writing("query") as project:
             return step.release(project) if release else step.query(project, more or 0, format_)

@@ -68,7 +68,8 @@ class Argilla(Format):
             )
         metadata = object_at(record, "metadata", dict, where)
         data = {**object_at(record, "fields", dict, where), **metadata}
-        id_ = id_of(self, where, metadata, {"id": record.get("id"), **record})
+        own_id = record.get("id")
+        id_ = id_of(self, where, {"id": own_id}, metadata, {self.id: own_id})
         responses = object_at(record, "responses", dict, where)
         given = self._question(responses, where)
         if not given:

@@ -115,7 +115,7 @@ class LabelStudio(Format):
             raise DataError(
                 f"these answers name no row: there is no {ID!r}, and 'id' is Label Studio's own number",
                 where=path.name,
-                hint="export as JSON; or name the id's column: --id-column; or force --format jsonl",
+                hint="export as JSON; --id-column names another column, --format jsonl takes it as it is",
             )
         if self.label not in names:
             raise DataError(

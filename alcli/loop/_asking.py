@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from alcli.errors import ConfigError
 from alcli.project import LEDGER, File, Project, Transaction
 from alcli.project.grouping import ordered
 from alcli.project.ledger import current, read_ledger
@@ -25,7 +26,7 @@ class Asking:
         tool: the name of a labeling tool's format, for a file of its own beside each `query.csv`.
 
     Raises:
-        ConfigError: there is no such format.
+        ConfigError: there is no such format, or its files have no ending.
     """
 
     def __init__(self, project: Project, tool: str | None = None) -> None:
@@ -43,21 +44,28 @@ class Asking:
             self.written += stage_tool_files(change, name, columns, self._tool)
         return stage_query(change, name, columns, self._csv)
 
-    def lacks(self, name: str) -> bool:
-        """Whether a tool is asked for that has no file beside this query file."""
-        return self._tool is not None and not (self.project.root / tool_file(name, self._tool)).exists()
+    def lost(self, name: str) -> bool:
+        """Whether a query file, or the tool's beside it, is not there."""
+        return bool(self._lost(name))
 
-    def stage_tool(
+    def restore(
         self, change: Transaction, name: str, ids: Sequence[str], predictions: Sequence[str] | None = None
     ) -> None:
-        """Stage the tool's file beside a query file that people have already."""
-        if self._tool is not None:
-            self.written += stage_tool_files(change, name, self._columns(ids, predictions), self._tool)
+        """Stage those files that are not there; people may be at work in the others."""
+        columns, lost = self._columns(ids, predictions), self._lost(name)
+        if name in lost:
+            self.written += stage_query(change, name, columns, self._csv)
+        if self._tool is not None and tool_file(name, self._tool) in lost:
+            self.written += stage_tool_files(change, name, columns, self._tool)
 
     def give(self, name: str) -> str:
         """The files to give to people, for a message."""
         mine = [path for path in self.written if path.startswith(name.removesuffix(".csv") + ".")]
         return f"{name}, or {' with '.join(mine)}," if mine else name
+
+    def _lost(self, name: str) -> list[str]:
+        names = [name, *([tool_file(name, self._tool)] if self._tool is not None else [])]
+        return [own for own in names if not (self.project.root / own).exists()]
 
     def _columns(self, ids: Sequence[str], predictions: Sequence[str] | None) -> Mapping[str, Sequence[str]]:
         return query_columns(self.project, ids, {_PREDICTION: predictions} if predictions else None)
@@ -69,7 +77,7 @@ def _built(project: Project, tool: str) -> Any:
     classes = known_classes(project, read_ledger(project.root / LEDGER)) or ()
     aside = (*labels.skip[:1], *labels.unsure[:1]) if classes else ()
     shown = _PREDICTION if project.config.query.show_prediction else None
-    return FORMATS.build(
+    member = FORMATS.build(
         {
             "name": tool,
             "id": labels.id,
@@ -78,6 +86,9 @@ def _built(project: Project, tool: str) -> Any:
             _PREDICTION: shown,
         }
     )
+    if not member.suffixes:
+        raise ConfigError(f"the format {tool!r} names no suffixes: how its files end")
+    return member
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:

@@ -100,20 +100,18 @@ def restore_lost(project: Project, step: Step, asking: Asking) -> list[str]:
     """Write those files of round 000 for people again that are gone or lacking; returns their names."""
     selection = read_selection(project, _FOLDER)
     batches = batches_of(step, selection.num_rows)
-    lost = [name for name in batches if not (project.root / name).exists()]
-    lacking = [name for name in batches if name not in lost and asking.lacks(name)]
-    if not (lost or lacking):
+    lost = [name for name in batches if asking.lost(name)]
+    if not lost:
         return []
     brought = [file.sha256 for name, file in step.inputs.items() if name != "pool"]
     ledger = read_ledger(project.root / LEDGER, ("id", "source_sha256"))
     given = pc.is_in(ledger["source_sha256"], value_set=pa.array(sorted(brought), pa.string()))
     answered = set(ledger["id"].filter(given).to_pylist())
     with project.change() as change:
-        for name in (*lost, *lacking):
+        for name in lost:
             ids = [id_ for id_ in _asked_in(selection, batches[name]) if id_ not in answered]
-            stage = asking.stage if name in lost else asking.stage_tool
-            stage(change, name, ids)
-    return [*lost, *asking.written]
+            asking.restore(change, name, ids)
+    return asking.written
 
 
 def _asked_in(selection: pa.Table, ranks: list[int]) -> list[str]:

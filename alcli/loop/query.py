@@ -246,28 +246,26 @@ def _up_to_date(project: Project, round_: Round, step: Step, asking: Asking) -> 
     folder = round_.folder
     project.check(step, f"{folder}/{SELECTION}")
     names = [name for name in step.outputs if name.endswith(".csv")]
-    missing = [name for name in names if not (project.root / name).exists()]
-    lacking = [name for name in names if name not in missing and asking.lacks(name)]
-    if missing or lacking:
+    lost = [name for name in names if asking.lost(name)]
+    if lost:
         selection = read_selection(project, folder)
         with project.change() as change:
-            for name in (*missing, *lacking):
+            for name in lost:
                 first, last = step.more.get("batches", {}).get(name, (1, step.counts["asked"]))
                 mine = pc.and_(
                     pc.greater_equal(selection["rank"], first), pc.less_equal(selection["rank"], last)
                 )
                 ids = selection.filter(mine)["id"].to_pylist()
-                stage = asking.stage if name in missing else asking.stage_tool
-                stage(change, name, ids, _predictions(project, round_, ids))
+                asking.restore(change, name, ids, _predictions(project, round_, ids))
     given_back = len(step.more.get("released", ()))
     files = ", ".join(step.more.get("batches", {f"{folder}/{QUERY}": []}))
     state = f", {given_back:,} of them given back" if given_back else ""
     return Result(
         "query",
         round=round_.number,
-        changed=bool(missing or lacking),
+        changed=bool(lost),
         counts=step.counts,
-        files=[*missing, *asking.written],
+        files=asking.written,
         summary=[
             f"Up to date: {plural(step.counts['asked'], 'row')} asked in {files}{state}.",
             "--more N asks further rows from the same scores; new labels and `alcli train` open a new round.",

@@ -183,6 +183,17 @@ def test_a_tool_chosen_later_gets_its_file_beside_the_one_that_people_have(loop)
     assert not loop.doc("seed", "--format", "prodigy")["changed"]
 
 
+def test_a_lost_query_csv_comes_back_and_the_tools_file_that_people_work_in_stays(loop):
+    loop.alcli("seed", "--format", "xlsx")
+    query, lost = _query_file(loop, "xlsx"), loop.root / "rounds/000/query.csv"
+    content = lost.read_bytes()
+    _xlsx(query, query)
+    answered = query.read_bytes()
+    lost.unlink()
+    assert loop.doc("seed", "--format", "xlsx")["files"] == ["rounds/000/query.csv"]
+    assert (lost.read_bytes(), query.read_bytes()) == (content, answered)
+
+
 def test_the_labeling_config_offers_the_classes_and_shows_the_text(loop):
     out = loop.alcli("seed", "--format", "label_studio").out
     assert "query.label_studio.json with rounds/000/query.label_studio.xml" in out

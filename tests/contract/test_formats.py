@@ -52,6 +52,14 @@ def test_every_cell_comes_back_as_it_was_written(member, tmp_path):
         assert _cells(member.read(path)).items() >= columns.items()  # a tool's text may be made of columns
 
 
+def test_id_and_label_may_have_other_names(name, tmp_path):
+    member = FORMATS.build({"name": name, "id": "key", "label": "topic", "answers": ("x", "y")})
+    columns = {"key": ["a", "b", "c"], "text": ["one", "two", "three"], "topic": ["x", "", "y"]}
+    path = tmp_path / f"labels{member.suffixes[0]}"
+    member.write(path, columns)
+    assert _cells(member.read(path)).items() >= columns.items()
+
+
 def test_a_file_of_a_single_column_keeps_its_blank_cells_in_the_middle_and_rows_count_up(member, tmp_path):
     path = tmp_path / f"labels{member.suffixes[0]}"
     member.write(path, {"id": ["a", "b", "c"], "label": ["x", "", "y"]})
