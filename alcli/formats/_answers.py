@@ -86,8 +86,14 @@ def write_items(path: Path, items: Iterable[Object]) -> None:
         atomic_write(path, "".join(f"{line}\n" for line in lines))
 
 
-def sheet_of(form: Format, answers: Sequence[Answer], unit: str, warnings: tuple[str, ...] = ()) -> Sheet:
-    """Answers as cells: id, what was shown, label, and those facts about the answers that the tool has."""
+def sheet_of(
+    form: Format, answers: Sequence[Answer], unit: str, source: str, warnings: tuple[str, ...] = ()
+) -> Sheet:
+    """Answers as cells: id, what was shown, label, and those facts about the answers that the tool has.
+
+    Raises:
+        DataError: half a character, as no text can hold it; `source` names the file.
+    """
     own = [name for name in _OWN if any(answer.own.get(name) not in (None, "") for answer in answers)]
     shown = dict.fromkeys(name for answer in answers for name in answer.data)
     columns = {form.id: [answer.id for answer in answers]}
@@ -98,7 +104,14 @@ def sheet_of(form: Format, answers: Sequence[Answer], unit: str, warnings: tuple
     columns[form.label] = [answer.label for answer in answers]
     for name in own:
         columns[name] = [as_text(answer.own.get(name)) for answer in answers]
-    table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+    try:
+        table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+    except UnicodeEncodeError as error:  # "\ud83d" alone: half of an emoji
+        cells = zip(*columns.values(), strict=True)
+        place = next(one.place for one, own in zip(answers, cells, strict=True) if error.object in own)
+        raise DataError(
+            "half a character stands here: a lone surrogate", where=f"{source}, {unit} {place}"
+        ) from error
     row = np.array([answer.place for answer in answers], dtype=np.int64)
     return Sheet(table, row, unit, warnings, {name: name for name in own})
 

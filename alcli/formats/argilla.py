@@ -57,7 +57,7 @@ class Argilla(Format):
         if is_record and any(answer.label for answer in answers):
             said = "does not say which responses were drafts or discarded, all are taken"
             warnings = (*warnings, f"{path.name} {said}; records.to_list(flatten=True) keeps it")
-        return sheet_of(self, answers, unit, warnings)
+        return sheet_of(self, answers, unit, path.name, warnings)
 
     def _of_record(self, record: Object, place: int, where: str) -> Iterator[Answer]:
         if "fields" not in record:

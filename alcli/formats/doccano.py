@@ -46,10 +46,10 @@ class Doccano(Format):
     def read(self, path: Path) -> Sheet:
         """One row a task; the annotator is known only in a zip of a project that is not collaborative."""
         if head_of(path).kind == "zip":
-            return sheet_of(self, list(self._of_zip(path)), "line")
+            return sheet_of(self, list(self._of_zip(path)), "line", path.name)
         unit, items, warnings = read_items(path)
         answers = [self._answer(item, place, f"{path.name}, {unit} {place}") for place, item in items]
-        return sheet_of(self, answers, unit, warnings)
+        return sheet_of(self, answers, unit, path.name, warnings)
 
     def _of_zip(self, path: Path) -> Iterator[Answer]:
         try:

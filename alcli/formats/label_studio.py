@@ -66,7 +66,7 @@ class LabelStudio(Format):
             for place, task in items
             for answer in self._of_task(task, place, f"{path.name}, {unit} {place}")
         ]
-        return sheet_of(self, answers, unit, warnings)
+        return sheet_of(self, answers, unit, path.name, warnings)
 
     def _of_task(self, task: Object, place: int, where: str) -> Iterator[Answer]:
         if "data" not in task:

@@ -55,7 +55,7 @@ class Prodigy(Format):
         if rejected:
             said = "rejected tasks say only which label is wrong, and count as skipped"
             warnings = (*warnings, f"{path.name}: {said}: {rejected}")
-        return sheet_of(self, answers, unit, warnings)
+        return sheet_of(self, answers, unit, path.name, warnings)
 
     def _answer(self, task: Object, place: int, where: str) -> Answer:
         answer = task.get("answer")

@@ -201,3 +201,10 @@ def test_whatever_stands_where_an_object_should_it_is_read_or_refused(tmp_path, 
         where, found = path.name, set(sheet.table["id"].to_pylist())
     assert where.startswith("export.json")
     assert found == {"a"}
+
+
+def test_half_a_character_is_refused_with_its_place(tmp_path):
+    path = tmp_path / "export.jsonl"
+    good = {"text": "x", "meta": {"alcli_id": "a"}, "accept": ["y"], "answer": "accept"}
+    path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"text": "\ud83d"}) + "\n")
+    assert refused(path).startswith("export.jsonl, line 2 | half a character")
