@@ -9,6 +9,7 @@ from typing import Any
 
 from alcli.errors import FileError
 from alcli.loop import Result, judge, plural
+from alcli.loop._sharing import file_of
 from alcli.project import LABELS, Project, Round, Step
 from alcli.project.deciding import files_to_decide
 from alcli.project.history import read_history
@@ -166,7 +167,10 @@ class _Next:
             given_back = self.pending and len(step.more.get("released", ())) >= step.counts["asked"]
             if unanswered and not given_back:
                 batches = step.more.get("batches", [f"{round_.folder}/query.csv"])
-                found += [name for name in batches if name not in step.more.get("answered", ())]
+                people = step.more.get("people", {})
+                for name in batches:
+                    if name not in step.more.get("answered", ()):
+                        found += [file_of(name, person) for person in people.get(name, ())] or [name]
         return found
 
 

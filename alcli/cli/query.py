@@ -30,6 +30,10 @@ def register(app: typer.Typer) -> None:
         release: Annotated[
             bool, typer.Option("--release", help="Give rows back that nobody has answered.")
         ] = False,
+        annotators: Annotated[
+            str | None,
+            typer.Option(metavar="A,B,...", help="Share the batch out: a file each, the overlap in several."),
+        ] = None,
         format_: ToolFormat = None,
     ) -> Result:
         """Choose the rows that people label next."""
@@ -37,7 +41,9 @@ def register(app: typer.Typer) -> None:
 
         if more and release:
             raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
-        if release and format_:
-            raise typer.BadParameter("--release writes no query file", param_hint="--format")
+        if release and (format_ or annotators):
+            option = "--format" if format_ else "--annotators"
+            raise typer.BadParameter("--release writes no query file", param_hint=option)
         with common.writing("query") as project:
-            return step.release(project) if release else step.query(project, more or 0, format_)
+            names = [name.strip() for name in (annotators or "").split(",") if name.strip()]
+            return step.release(project) if release else step.query(project, more or 0, format_, names)

@@ -179,7 +179,10 @@ class Query(Section):
     )
     class_balance: bool = Field(False, description="as many rows of each predicted class")
     explore: Share = Field(0.0, description="share of the batch drawn at random from all candidates")
-    overlap: Share = Field(0.0, description="share of the batch that two annotators answer")
+    overlap: Share = Field(0.0, description="share of the batch that several annotators answer")
+    overlap_annotators: Annotated[int, Field(ge=2)] = Field(
+        2, description="how many annotators answer a row of the overlap"
+    )
     max_similarity: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.95, description="no row nearer than this (cosine of text or embedding) to another or a labeled one"
     )

@@ -50,6 +50,7 @@ class Format(ABC):
         answers: the labels to choose from, where they are known.
         prediction: the column of the model's predictions, where they are to be shown.
         suffixes: how the names of such files end; no two formats share one.
+        names_annotators: whether the tool itself tells who answered.
     """
 
     id: str = "id"
@@ -58,6 +59,7 @@ class Format(ABC):
     prediction: str | None = None
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    names_annotators: ClassVar[bool] = False
 
     @classmethod
     def recognizes(cls, head: Head) -> bool:  # noqa: ARG003

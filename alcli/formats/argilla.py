@@ -38,6 +38,7 @@ class Argilla(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".argilla.json",)
+    names_annotators: ClassVar[bool] = True
 
     @classmethod
     def recognizes(cls, head: Head) -> bool:

@@ -35,6 +35,7 @@ class Doccano(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".doccano.jsonl",)
+    names_annotators: ClassVar[bool] = True
 
     @classmethod
     def recognizes(cls, head: Head) -> bool:

@@ -45,6 +45,7 @@ class LabelStudio(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".label_studio.json",)
+    names_annotators: ClassVar[bool] = True
 
     @classmethod
     def recognizes(cls, head: Head) -> bool:

@@ -39,6 +39,7 @@ class Prodigy(Format):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".prodigy.jsonl",)
+    names_annotators: ClassVar[bool] = True
 
     @classmethod
     def recognizes(cls, head: Head) -> bool:

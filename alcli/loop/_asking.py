@@ -15,7 +15,7 @@ from alcli.project.ledger import current, read_ledger
 from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
 from alcli.registry import FORMATS
 
-_PREDICTION = "prediction"
+_PREDICTION, _ANNOTATOR = "prediction", "annotator"
 
 
 class Asking:
@@ -36,12 +36,16 @@ class Asking:
         self._tool = _built(project, tool) if tool and tool != "csv" else None
 
     def stage(
-        self, change: Transaction, name: str, ids: Sequence[str], predictions: Sequence[str] | None = None
+        self,
+        change: Transaction,
+        name: str,
+        ids: Sequence[str],
+        predictions: Sequence[str] | None = None,
+        annotator: str = "",
     ) -> dict[str, File]:
         """Stage a query file, and the tool's beside it; returns the outputs of the step."""
-        columns = self._columns(ids, predictions)
-        if self._tool is not None:
-            self.written += stage_tool_files(change, name, columns, self._tool)
+        self._stage_tool(change, name, ids, predictions, annotator)
+        columns = self._columns(ids, predictions, annotator)
         return stage_query(change, name, columns, self._csv)
 
     def lost(self, name: str) -> bool:
@@ -49,14 +53,21 @@ class Asking:
         return bool(self._lost(name))
 
     def restore(
-        self, change: Transaction, name: str, ids: Sequence[str], predictions: Sequence[str] | None = None
-    ) -> None:
+        self,
+        change: Transaction,
+        name: str,
+        ids: Sequence[str],
+        predictions: Sequence[str] | None = None,
+        annotator: str = "",
+    ) -> dict[str, File]:
         """Stage those files that are not there; people may be at work in the others."""
-        columns, lost = self._columns(ids, predictions), self._lost(name)
+        lost, staged = self._lost(name), dict[str, File]()
         if name in lost:
-            self.written += stage_query(change, name, columns, self._csv)
+            staged = stage_query(change, name, self._columns(ids, predictions, annotator), self._csv)
+            self.written += staged
         if self._tool is not None and tool_file(name, self._tool) in lost:
-            self.written += stage_tool_files(change, name, columns, self._tool)
+            self._stage_tool(change, name, ids, predictions, annotator)
+        return staged
 
     def give(self, name: str) -> str:
         """The files to give to people, for a message."""
@@ -67,8 +78,25 @@ class Asking:
         names = [name, *([tool_file(name, self._tool)] if self._tool is not None else [])]
         return [own for own in names if not (self.project.root / own).exists()]
 
-    def _columns(self, ids: Sequence[str], predictions: Sequence[str] | None) -> Mapping[str, Sequence[str]]:
-        return query_columns(self.project, ids, {_PREDICTION: predictions} if predictions else None)
+    def _stage_tool(
+        self,
+        change: Transaction,
+        name: str,
+        ids: Sequence[str],
+        predictions: Sequence[str] | None,
+        annotator: str,
+    ) -> None:
+        if self._tool is None:
+            return
+        columns = self._columns(ids, predictions, "" if self._tool.names_annotators else annotator)
+        self.written += stage_tool_files(change, name, columns, self._tool)
+
+    def _columns(
+        self, ids: Sequence[str], predictions: Sequence[str] | None, annotator: str
+    ) -> Mapping[str, Sequence[str]]:
+        extra = {_PREDICTION: predictions} if predictions else {}
+        extra |= {_ANNOTATOR: [annotator] * len(ids)} if annotator else {}
+        return query_columns(self.project, ids, extra)
 
 
 def _built(project: Project, tool: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,10 @@ from threadpoolctl import threadpool_limits
 from alcli.errors import IntegrityError, StateError
 from alcli.loop import Result, judge, plural
 from alcli.loop._asking import Asking
+from alcli.loop._batches import Batch, batches_of, kept
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
+from alcli.loop._sharing import check_names
 from alcli.project import Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import model_folder
@@ -36,32 +39,35 @@ from alcli.registry import split_spec
 READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
 
 
-def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
+def query(project: Project, more: int = 0, tool: str | None = None, annotators: Sequence[str] = ()) -> Result:
     """Write the round's batch, or, with `more`, a further batch of that size from the same scores.
 
     Args:
         project: scored.
         more: how many further rows.
         tool: the format of a labeling tool, for a file of its own beside `query.csv`.
+        annotators: who shares the batch: each gets a file of their own beside the batch's.
 
     Raises:
-        ConfigError: there is no such format, or it needs the classes.
+        ConfigError: there is no such format, or it needs the classes; an annotator's name that no file can
+            have, or too few of them for the overlap.
         StateError: nothing scored yet, or scored by another strategy.
     """
     started, asking = datetime.now(UTC), Asking(project, tool)
-    round_ = project.newest
+    round_, wanted = project.newest, project.config.query
+    check_names(annotators, wanted.overlap_annotators if wanted.overlap else 1)
     done = round_.steps.get("query")
     if done is not None and (not more or project.recovered == _more_command(round_, more)):
-        return _up_to_date(project, round_, done, asking)
+        return _up_to_date(project, round_, done, asking, annotators)
     score = _scored_step(project, round_)
     standing = Standing.read(project)
     picking = _picking(project, round_, standing)
-    size = more or project.config.query.batch_size
+    size = more or wanted.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
         choices = picking.choose(size)
     _refuse_sealed(project, round_, choices)
     if done is not None:
-        return _add(project, done, picking, choices, asking, size)
+        return _add(project, done, picking, choices, asking, (size, annotators))
     counts = {
         "asked": len(choices),
         "candidates": picking.n_candidates,
@@ -71,11 +77,12 @@ def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
     folder = round_.folder
     if not choices:
         return _nothing_left(round_, counts)
+    batch = _batch(f"{folder}/{QUERY}", choices, annotators, wanted.overlap_annotators)
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
-        ids = [choice.id for choice in choices]
-        outputs |= asking.stage(change, f"{folder}/{QUERY}", ids, _predictions(project, round_, ids))
-        changed = round_.with_step(_step(project, score).finished(outputs, counts, clock=project.clock))
+        outputs |= batch.stage(asking, change, _predictions(project, round_, batch.ids))
+        entry = _step(project, score).finished(outputs, counts, clock=project.clock, **kept(batch))
+        changed = round_.with_step(entry)
         change.record(changed)
     project.log(changed, "query", started)
     return Result(
@@ -85,10 +92,7 @@ def query(project: Project, more: int = 0, tool: str | None = None) -> Result:
         counts=counts,
         files=[*outputs, *asking.written, f"{folder}/round.json"],
         warnings=[*_against(project), *picking.warnings(size, len(choices))],
-        summary=[
-            f"Give {asking.give(f'{folder}/{QUERY}')} to people: {plural(len(choices), 'row')} to label.",
-            *_twice(counts),
-        ],
+        summary=batch.told(asking),
     )
 
 
@@ -129,12 +133,9 @@ def _by_reason(choices: Sequence[Choice]) -> dict[str, int]:
     return {reason: sum(choice.reason == reason for choice in choices) for reason in ("explore", "overlap")}
 
 
-def _twice(counts: Mapping[str, int]) -> list[str]:
-    """What overlap means for the people who label."""
-    if not counts["overlap"]:
-        return []
-    rows = plural(counts["overlap"], "of them is", "of them are")
-    return [f"{rows} for two annotators (reason overlap): give both the file, with a column `annotator`."]
+def _batch(name: str, choices: Sequence[Choice], annotators: Sequence[str], needed: int) -> Batch:
+    overlap = frozenset(choice.id for choice in choices if choice.reason == "overlap")
+    return Batch(name, [choice.id for choice in choices], overlap, annotators, needed)
 
 
 def release(project: Project) -> Result:
@@ -242,28 +243,38 @@ def _nothing_left(round_: Round, counts: Mapping[str, int]) -> Result:
     return Result("query", round_.number, changed=False, counts=counts, summary=[words])
 
 
-def _up_to_date(project: Project, round_: Round, step: Step, asking: Asking) -> Result:
+def _up_to_date(
+    project: Project, round_: Round, step: Step, asking: Asking, annotators: Sequence[str]
+) -> Result:
+    """Write the files that are lost; share the newest batch out where it is not yet."""
     folder = round_.folder
     project.check(step, f"{folder}/{SELECTION}")
-    names = [name for name in step.outputs if name.endswith(".csv")]
-    lost = [name for name in names if asking.lost(name)]
-    if lost:
-        selection = read_selection(project, folder)
+    batches = batches_of(round_, step, read_selection(project, folder))
+    shared = bool(annotators) and not batches[-1].annotators
+    if shared:
+        batches[-1] = replace(batches[-1], annotators=annotators)
+    elif annotators and list(annotators) != list(batches[-1].annotators):
+        raise StateError(
+            f"{batches[-1].name} is shared by {', '.join(batches[-1].annotators)} already",
+            where=f"{folder}/round.json",
+            hint="label the files that there are; `--more N --annotators ...` shares a further batch",
+        )
+    if shared or any(asking.lost(name) for batch in batches for name in batch.files):
+        outputs = dict(step.outputs)
         with project.change() as change:
-            for name in lost:
-                first, last = step.more.get("batches", {}).get(name, (1, step.counts["asked"]))
-                mine = pc.and_(
-                    pc.greater_equal(selection["rank"], first), pc.less_equal(selection["rank"], last)
-                )
-                ids = selection.filter(mine)["id"].to_pylist()
-                asking.restore(change, name, ids, _predictions(project, round_, ids))
+            for batch in batches:
+                if any(asking.lost(name) for name in batch.files):
+                    outputs |= batch.restore(asking, change, _predictions(project, round_, batch.ids))
+            if shared:
+                entry = step.finished({**outputs, **step.outputs}, step.counts, **kept(batches[-1], step))
+                change.record(round_.replacing(entry))
     given_back = len(step.more.get("released", ()))
-    files = ", ".join(step.more.get("batches", {f"{folder}/{QUERY}": []}))
+    files = ", ".join(name for batch in batches for name in batch.to_people)
     state = f", {given_back:,} of them given back" if given_back else ""
     return Result(
         "query",
         round=round_.number,
-        changed=bool(lost),
+        changed=bool(asking.written),
         counts=step.counts,
         files=asking.written,
         summary=[
@@ -279,19 +290,25 @@ def _more_command(round_: Round, size: int) -> str:
 
 
 def _add(
-    project: Project, done: Step, picking: Picking, choices: list[Choice], asking: Asking, size: int
+    project: Project,
+    done: Step,
+    picking: Picking,
+    choices: list[Choice],
+    asking: Asking,
+    more: tuple[int, Sequence[str]],
 ) -> Result:
     """Append a further batch to the round's selection; it gets a file of its own for people."""
     started, round_ = datetime.now(UTC), project.newest
-    folder = round_.folder
+    folder, (size, annotators) = round_.folder, more
     batches: dict[str, list[int]] = dict(
         done.more.get("batches", {f"{folder}/{QUERY}": [1, done.counts["asked"]]})
     )
     name = f"{folder}/query-{len(batches) + 1}.csv"
-    new = [choice.id for choice in choices]
+    needed = done.more.get("overlap_annotators", project.config.query.overlap_annotators)
+    batch = _batch(name, choices, annotators, needed)
     before = read_selection(project, folder)
     first = max(before["rank"].to_pylist()) + 1
-    before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(new, pa.string()))))
+    before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(batch.ids, pa.string()))))
     added = _by_reason(choices)
     counts = {
         **done.counts,
@@ -305,11 +322,14 @@ def _add(
     with project.change(_more_command(round_, size)) as change:
         table = pa.concat_tables([before, selection_table(choices, first)])
         outputs = {**done.outputs, **stage_selection(change, folder, table)}
-        outputs |= asking.stage(change, name, new, _predictions(project, round_, new))
-        given_back = sorted(set(done.more.get("released", ())) - set(new))
-        batches[name] = [first, first + len(new) - 1]
-        step = done.finished(outputs, counts, batches=batches, released=given_back, clock=project.clock)
-        changed = round_.replacing(step)
+        outputs |= batch.stage(asking, change, _predictions(project, round_, batch.ids))
+        batches[name] = [first, first + len(choices) - 1]
+        news = {
+            "batches": batches,
+            "released": sorted(set(done.more.get("released", ())) - set(batch.ids)),
+            "clock": project.clock,
+        }
+        changed = round_.replacing(done.finished(outputs, counts, **news, **kept(batch, done)))
         change.record(changed)
     project.log(changed, "query --more", started)
     return Result(
@@ -317,16 +337,13 @@ def _add(
         round=round_.number,
         changed=True,
         counts={**counts, "added": len(choices)},
-        files=[name, *asking.written, f"{folder}/{SELECTION}", f"{folder}/round.json"],
+        files=[*batch.files, *asking.written, f"{folder}/{SELECTION}", f"{folder}/round.json"],
         warnings=picking.warnings(size, len(choices)),
-        summary=[
-            f"Give {asking.give(name)} to people: {plural(len(choices), 'further row')} to label.",
-            *_twice(added),
-        ],
+        summary=batch.told(asking, "further "),
     )
 
 
-def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[str] | None:
+def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> dict[str, str] | None:
     """What people see of the model: nothing, unless the config says so."""
     if not project.config.query.show_prediction:
         return None
@@ -337,4 +354,4 @@ def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> list[st
             for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
                 rows = batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pydict()
                 found.update(zip(rows["id"], rows["prediction"], strict=True))
-    return [found.get(id_, "") for id_ in ids]
+    return found

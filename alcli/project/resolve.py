@@ -68,19 +68,21 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     cast, won = votes.cast(), votes.won(best)
     decided = (best >= 0) & (ruled | (won >= _VOTES_NEEDED[policy](cast)))
     ids = ids.take(pa.array(np.unique(id_[standing])))
+    how = _named([ADJUDICATED, "single", "unanimous", policy], ruled, cast == 1, won == cast)
+    kept = np.flatnonzero(decided)
     table = pa.table(
         {
-            "id": ids,
-            "label": labels.take(pa.array(best, mask=best < 0)),
-            "n_annotators": cast,
-            "agreement": won / np.maximum(cast, 1),
-            "resolution": _named([ADJUDICATED, "single", "unanimous", policy], ruled, cast == 1, won == cast),
+            "id": ids.take(pa.array(kept)),
+            "label": labels.take(pa.array(best[kept])),
+            "n_annotators": cast[kept],
+            "agreement": won[kept] / cast[kept],
+            "resolution": how.take(pa.array(kept)),
         }
     )
     conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
     status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
     rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
-    return Resolution(table.filter(pa.array(decided)), rows, standing)
+    return Resolution(table, rows, standing)
 
 
 @dataclass(frozen=True)

@@ -70,19 +70,19 @@ class Asked:
     Attributes:
         rounds: the round in which each id was last asked.
         reason: why.
-        twice: ids that a second annotator answers too.
+        several: how many annotators answer an id, where it is more than one.
         released: ids given back by `alcli query --release`.
     """
 
     rounds: Mapping[str, int]
     reason: Mapping[str, str]
-    twice: frozenset[str]
+    several: Mapping[str, int]
     released: frozenset[str]
 
     def pending(self, answers: Mapping[str, int]) -> frozenset[str]:
         """Ids still with people, where `answers` counts the annotators who answered each row."""
         open_ = self.rounds.keys() - answers.keys()
-        open_ |= {id_ for id_ in self.twice if answers.get(id_, 0) < 2}
+        open_ |= {id_ for id_, needed in self.several.items() if answers.get(id_, 0) < needed}
         return frozenset(open_ - self.released)
 
 
@@ -90,6 +90,7 @@ def read_asked(project: Project) -> Asked:
     """What all rounds asked; their selections are checked against the manifest on the way."""
     rounds: dict[str, int] = {}
     reasons: dict[str, str] = {}
+    needed: dict[int, int] = {}
     released: set[str] = set()
     for round_ in project.rounds:
         step = round_.steps.get("seed") or round_.steps.get("query")
@@ -99,11 +100,12 @@ def read_asked(project: Project) -> Asked:
         table = read_selection(project, round_.folder)
         ids = table.column("id").to_pylist()
         rounds.update(dict.fromkeys(ids, round_.number))
+        needed[round_.number] = int(step.more.get("overlap_annotators", 2))
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
         given_back = released_in(step)
         released = (released - set(ids)) | given_back
-    twice = frozenset(id_ for id_, reason in reasons.items() if reason == "overlap")
-    return Asked(rounds, reasons, twice, frozenset(released))
+    several = {id_: needed[rounds[id_]] for id_, reason in reasons.items() if reason == "overlap"}
+    return Asked(rounds, reasons, several, frozenset(released))
 
 
 def released_in(step: Any) -> set[str]:

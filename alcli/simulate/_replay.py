@@ -173,7 +173,7 @@ class Replay:
         asked = Asked(
             {id_: number for id_, (number, _) in self._asked.items()},
             reasons,
-            frozenset(id_ for id_, reason in reasons.items() if reason == "overlap"),
+            {id_: 2 for id_, reason in reasons.items() if reason == "overlap"},
             frozenset(),
         )
         standing = Standing(

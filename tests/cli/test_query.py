@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -170,3 +172,81 @@ def test_beside_the_random_share_the_strategy_has_its_pick_of_all_other_candidat
     left = [row for row in loop.table("rounds/001/scores/part-00000.parquet") if row["id"] not in closed]
     best = sorted((row["score"] for row in left), reverse=True)[:10]
     assert sorted((chosen[id_]["score"] for id_ in chosen.keys() - explored), reverse=True) == best
+
+
+# a file for each annotator
+
+
+def _shares(loop, round_=1, *names, stem="query"):
+    folder = loop.root / f"rounds/{round_:03d}"
+    found = {}
+    for name in names:
+        with (folder / f"{stem}-{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["annotator"] for row in rows} <= {name}
+        found[name] = [row["id"] for row in rows]
+    return found
+
+
+def test_a_batch_is_shared_out_evenly_with_the_overlap_in_two_files(at):
+    loop = at("scored")
+    loop.config(query={"strategy": "margin", "batch_size": 12, "overlap": 0.25})
+    found = loop.doc("query", "--annotators", "anna, ben,cid")
+    shares = _shares(loop, 1, "anna", "ben", "cid")
+    reason = {row["id"]: row["reason"] for row in loop.table("rounds/001/selection.parquet")}
+    sent = Counter(id_ for ids in shares.values() for id_ in ids)
+    assert sent == {id_: 2 if reason[id_] == "overlap" else 1 for id_ in loop.asked(1)}
+    assert [len(ids) for ids in shares.values()] == [5, 5, 5]
+    assert "rounds/001/query-anna.csv" in found["files"]
+    assert all(ids == [id_ for id_ in loop.asked(1) if id_ in ids] for ids in shares.values())
+    tree = loop.tree()
+    assert not loop.doc("query", "--annotators", "anna,ben,cid")["changed"]
+    assert loop.tree() == tree
+    assert "rounds/001/query-ben.csv" in loop.doc("status")["next"]
+
+
+def test_a_lost_share_comes_back_and_a_batch_that_is_out_can_be_shared_later(at):
+    loop = at("scored")
+    loop.doc("query")
+    before = loop.content("rounds/001/query.csv")
+    assert loop.doc("query", "--annotators", "anna,ben")["changed"]
+    assert loop.content("rounds/001/query.csv") == before
+    path = loop.root / "rounds/001/query-ben.csv"
+    share = path.read_bytes()
+    path.unlink()
+    assert loop.doc("query")["changed"]
+    assert path.read_bytes() == share
+    loop.refused("query", "--annotators", "anna,eve", kind="state", says="is shared by anna, ben already")
+    loop.doc("query", "--more", 3, "--annotators", "eve,dan")
+    assert sum(map(len, _shares(loop, 1, "eve", "dan", stem="query-2").values())) == 3
+
+
+def test_three_annotators_answer_the_overlap_and_it_is_pending_until_they_have(at):
+    loop = at("scored")
+    loop.config(query={"strategy": "margin", "batch_size": 4, "overlap": 0.5, "overlap_annotators": 3})
+    loop.doc("query", "--annotators", "a,b,c")
+    for name, pending in zip("abc", (4, 3, 0), strict=True):
+        path = loop.root / f"rounds/001/query-{name}.csv"
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        labels = [(row["id"], "pets", row["annotator"]) for row in rows]
+        counts = loop.doc("ingest", loop.csv(f"{name}.csv", labels, ("id", "label", "annotator")))["counts"]
+        assert counts["pending"] <= pending
+    assert counts["pending"] == 0
+    agreed = {row["n_annotators"] for row in loop.table("labels.parquet") if row["round"] == 1}
+    assert agreed == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ("anna,Anna", "named twice"),
+        ("an/na,ben", "'an/na' cannot be part"),
+        ("1,2", "'1' cannot"),
+        ("a", "2 annot"),
+    ],
+)
+def test_annotators_that_cannot_share_are_refused(at, names, says):
+    loop = at("scored")
+    loop.config(query={"batch_size": 4, "overlap": 0.5})
+    loop.refused("query", "--annotators", names, kind="config", says=says)
