@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.project import Project
-from alcli.project.answers import LABELED
+from alcli.project.answers import ADJUDICATED, LABELED
 from alcli.project.grouping import group, ranked
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current
@@ -42,9 +42,10 @@ class Work:
 
 
 def work_by_round(project: Project) -> list[Work]:
-    """Of every round that has answers, oldest first."""
+    """Of every round that has answers, oldest first; what was adjudicated aside."""
     ledger = checked_ledger(project)
     ledger = ledger.select(["id", "label", "status", "seconds", "round"]).take(pa.array(current(ledger)))
+    ledger = ledger.filter(pc.not_equal(ledger["status"], ADJUDICATED))
     rounds = ledger["round"].to_numpy()
     return [_work(int(number), ledger.filter(pa.array(rounds == number))) for number in np.unique(rounds)]
 
