@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, Finding
 from alcli.loop import plural
-from alcli.loop._people import Work, work_by_round
+from alcli.loop._people import Person, Work, work_by_annotator, work_by_round
 
 SURE, MANY, SLOWER = 0.05, 0.3, 1.5
 """p of a rise; share of shared rows in disagreement; times as long as the first round's median answer."""
@@ -24,7 +25,11 @@ def look(facts: Facts) -> Finding:
         return Finding.unknown("people", "nobody has answered yet")
     rounds = work_by_round(facts.project)
     lines = [_line(work) for work in rounds]
-    more = {"rounds": [vars(work) | {"disagreement": work.disagreement} for work in rounds]}
+    people = work_by_annotator(facts.project)
+    if len(people) > 1:
+        lines += [_who(person) for person in people]
+    more: dict[str, Any] = {"annotators": [vars(person) for person in people]}
+    more |= {"rounds": [vars(work) | {"disagreement": work.disagreement} for work in rounds]}
     shared, disagreed = sum(w.shared for w in rounds), sum(w.disagreed for w in rounds)
     share = disagreed / shared if shared else None
     figure = (
@@ -66,6 +71,12 @@ def _rose(rounds: Sequence[Work]) -> bool:
 def _slower(rounds: Sequence[Work]) -> float | None:
     first, newest = rounds[0].seconds, rounds[-1].seconds
     return newest / first if len(rounds) > 1 and first and newest else None
+
+
+def _who(person: Person) -> str:
+    seconds = f"{person.seconds:.0f} s an answer" if person.seconds is not None else "no times"
+    name = person.annotator or "(no name)"
+    return f"{name}: {plural(person.answers, 'answer')}, {seconds}, {person.passed:.0%} passed"
 
 
 def _line(work: Work) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from alcli.project import Project
 from alcli.project.answers import ADJUDICATED, LABELED
-from alcli.project.grouping import group, ranked
+from alcli.project.grouping import group, ordered, ranked
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current
 
@@ -41,11 +41,45 @@ class Work:
         return self.disagreed / self.shared if self.shared else None
 
 
-def work_by_round(project: Project) -> list[Work]:
-    """Of every round that has answers, oldest first; what was adjudicated aside."""
+@dataclass(frozen=True)
+class Person:
+    """One annotator's answers, the last one to each row.
+
+    Attributes:
+        annotator: the name; empty for answers that came without one.
+        answers: how many.
+        seconds: the median time of those that tell it; None: none does.
+        passed: the share that is skipped or unsure.
+    """
+
+    annotator: str
+    answers: int
+    seconds: float | None
+    passed: float
+
+
+def work_by_annotator(project: Project) -> list[Person]:
+    """Of everyone who answered, by name."""
+    answers = _standing(project)
+    code, names = ordered(answers["annotator"])
+    people = []
+    for number, name in enumerate(names.to_pylist()):
+        work = _work(0, answers.filter(pa.array(code == number)))
+        people.append(Person(name, work.answers, work.seconds, work.passed))
+    return people
+
+
+def _standing(project: Project) -> pa.Table:
+    """Each annotator's last answer to a row; what was adjudicated aside."""
     ledger = checked_ledger(project)
-    ledger = ledger.select(["id", "label", "status", "seconds", "round"]).take(pa.array(current(ledger)))
-    ledger = ledger.filter(pc.not_equal(ledger["status"], ADJUDICATED))
+    columns = ["id", "label", "annotator", "status", "seconds", "round"]
+    standing = ledger.select(columns).take(pa.array(current(ledger)))
+    return standing.filter(pc.not_equal(standing["status"], ADJUDICATED))
+
+
+def work_by_round(project: Project) -> list[Work]:
+    """Of every round that has answers, oldest first."""
+    ledger = _standing(project)
     rounds = ledger["round"].to_numpy()
     return [_work(int(number), ledger.filter(pa.array(rounds == number))) for number in np.unique(rounds)]
 

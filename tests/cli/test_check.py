@@ -369,3 +369,16 @@ def test_groups_are_those_of_the_draw_whatever_the_config_says_later(make_lab, m
     pq.write_table(pa.Table.from_pylist([*rows, *mates]), lab.root / "pool.parquet")
     for setting in ("split.group_by=speaker", "split.group_by=null"):
         assert found(lab("check", "--set", setting), "leakage")["near_in_pool"] == before
+
+
+def test_the_speed_and_the_passes_of_each_annotator_are_told(at):
+    loop = at("answered")
+    rows = [
+        (id_, "pets" if n % 2 else "skip", "ann" if n < 4 else "bob", 10 if n < 4 else 30)
+        for n, id_ in enumerate(loop.asked(1))
+    ]
+    loop.doc("ingest", loop.csv("more.csv", rows, ("id", "label", "annotator", "seconds")))
+    people = next(check for check in loop.doc("check")["checks"] if check["name"] == "people")
+    found = {p["annotator"]: (p["answers"], p["seconds"], p["passed"]) for p in people["annotators"]}
+    assert found["ann"] == (4, 10, 0.5)
+    assert found["bob"] == (2, 30, 0.5)
