@@ -20,7 +20,7 @@ from alcli.formats._cells import header_names, named_table, read_utf8
 
 _BLOCK_ROWS = 50_000
 _LARGEST_CELL = (1 << 31) - 1
-_BLANK_OR_ODD = re.compile(rb'"|\A[\r\n]|\n\r?\n|\r(?!\n)')
+_QUOTE, _RETURN, _NEWLINE = b'"\r\n'
 
 
 def read_delimited(path: Path) -> Sheet:
@@ -47,7 +47,7 @@ def _delimiter(data: bytes) -> str:
 
 def _read_plain(data: bytes, delimiter: str, name: str) -> pa.Table | None:
     """A file that can be read in one way only; None for any other, and where a row is ragged."""
-    if _BLANK_OR_ODD.search(_without_quoted(data, delimiter)):
+    if not _reads_one_way(np.frombuffer(data, dtype=np.uint8), ord(delimiter)):
         return None
     header = next(_rows(data[: 1 << 20].decode(errors="ignore"), delimiter, name), (1, []))[1]
     names = header_names(header, f"{name}, row 1")
@@ -66,12 +66,30 @@ def _read_plain(data: bytes, delimiter: str, name: str) -> pa.Table | None:
     return named_table(names, table.slice(1).columns)
 
 
-def _without_quoted(data: bytes, delimiter: str) -> bytes:
-    """The file with an x for each cell that is quoted as a whole: no quote is left if all are right."""
-    if b'"' not in data:
-        return data
-    edge = rf"[^{delimiter}\r\n]"
-    return re.sub(rf'(?<!{edge})"[^"]*(?:""[^"]*)*"(?!{edge})'.encode(), b"x", data)
+def _reads_one_way(data: NDArray[np.uint8], delimiter: int) -> bool:
+    """Whether every quote opens or closes a whole cell or is doubled in one, and no line is blank or odd."""
+    quotes = np.flatnonzero(data == _QUOTE)
+    opening, closing = quotes[::2], quotes[1::2]
+    if len(opening) != len(closing):
+        return False
+    padded = np.empty(len(data) + 2, dtype=np.uint8)  # padded[p] stands before data[p], padded[p + 2] after
+    padded[0], padded[1:-1], padded[-1] = _NEWLINE, data, delimiter
+    doubled = closing[:-1] + 1 == opening[1:]
+    starts, ends = (np.isin(padded[at], (delimiter, _RETURN, _NEWLINE)) for at in (opening, closing + 2))
+    starts[1:] |= doubled
+    ends[:-1] |= doubled
+    if not (starts.all() and ends.all()):
+        return False
+    returns = _outside(np.flatnonzero(data == _RETURN), quotes)
+    newlines = _outside(np.flatnonzero(data == _NEWLINE), quotes)
+    before = padded[newlines]
+    blank = (before == _NEWLINE) | ((before == _RETURN) & (padded[newlines - 1] == _NEWLINE))
+    return not blank.any() and bool((padded[returns + 2] == _NEWLINE).all())
+
+
+def _outside(places: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some places that stand in no quoted cell."""
+    return places[np.searchsorted(quotes, places) % 2 == 0] if len(quotes) else places
 
 
 def _read_strictly(data: bytes, delimiter: str, name: str) -> tuple[pa.Table, NDArray[np.int64]]:

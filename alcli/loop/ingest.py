@@ -86,7 +86,7 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
-    places = Places(splits.split_of, asked.rounds)
+    places = Places(splits.ids(VALIDATION), asked.rounds)
     taken = Taken(intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places)
     pending = _pending(resolution, asked)
     disputed = open_disputes(resolution, pending)
@@ -143,7 +143,7 @@ def _intake(
     at: datetime,
 ) -> Intake:
     pool = Pool(project)
-    sealed = {id_: split for id_, split in splits.split_of.items() if split in (RESERVE, HELD_OUT)}
+    sealed = {id_: split for split in (RESERVE, HELD_OUT) for id_ in splits.ids(split).to_pylist()}
     return Intake(
         project,
         rules,

@@ -170,8 +170,7 @@ class _Seeding:
     ) -> Step:
         """The entry of an ingest of the brought labels."""
         brought, config = self.brought, self.project.config
-        split_of = {id_: split for split, (ids, _) in splits.items() for id_ in ids.to_pylist()}
-        places = Places(split_of, dict.fromkeys((choice.id for choice in choices), 0))
+        places = Places(splits[VALIDATION][0], dict.fromkeys((choice.id for choice in choices), 0))
         ledger = with_rows(read_ledger(self.project.root / LEDGER), brought.answers)
         resolution = resolve(ledger, config.labels.resolve)
         taken = Taken(brought.files, brought.classes, ledger, brought.answers, resolution, places)

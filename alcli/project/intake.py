@@ -244,15 +244,20 @@ def checked_ledger(project: Project) -> pa.Table:
 
 @dataclass(frozen=True)
 class Places:
-    """The split of each id that has one, and the round in which each asked id was asked."""
+    """The ids of the validation rows, and the round in which each asked id was asked."""
 
-    split_of: Mapping[str, str]
+    validation: pa.Array
     asked: Mapping[str, int]
 
     @cached_property
-    def validation(self) -> pa.Array:
-        """Ids of the validation rows."""
-        return pa.array([id_ for id_, split in self.split_of.items() if split == VALIDATION], pa.string())
+    def asked_ids(self) -> pa.Array:
+        """What was asked."""
+        return pa.array(list(self.asked), pa.string())
+
+    @cached_property
+    def asked_in(self) -> pa.Array:
+        """In which round, by place in `asked_ids`."""
+        return pa.array(list(self.asked.values()), pa.int64())
 
 
 @dataclass(frozen=True)
@@ -287,8 +292,8 @@ def stage_ingest(
     table = labels_table(taken.resolution, taken.ledger, taken.places)
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
-    answered = set(rows["id"].to_pylist())
-    waiting = {round_ for id_, round_ in taken.places.asked.items() if id_ not in answered}
+    places = taken.places
+    unanswered = pc.invert(pc.is_in(places.asked_ids, value_set=rows["id"]))
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),
@@ -305,7 +310,7 @@ def stage_ingest(
             "resolve": project.config.labels.resolve,
             "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
             "classes": list(taken.classes),
-            "waiting": sorted(waiting),
+            "waiting": sorted(pc.unique(places.asked_in.filter(unanswered)).to_pylist()),
         },
     )
 
@@ -316,13 +321,12 @@ def labels_table(resolution: Resolution, ledger: pa.Table, places: Places) -> pa
     ids = labels["id"]
     last = resolution.standing[np.cumsum(rows["n_annotators"].to_numpy()) - 1]  # of each row, by annotator
     filed = ledger["round"].to_numpy()[last][pc.index_in(ids, value_set=rows["id"]).to_numpy()]
-    asked = pa.array(list(places.asked.values()), pa.int64())
-    place = pc.index_in(ids, value_set=pa.array(list(places.asked), pa.string()))
+    place = pc.index_in(ids, value_set=places.asked_ids)
     columns = {
         "id": ids,
         "label": labels["label"],
         "split": pc.if_else(pc.is_in(ids, value_set=places.validation), VALIDATION, "train"),
-        "round": pc.coalesce(asked.take(place), pa.array(filed)),
+        "round": pc.coalesce(places.asked_in.take(place), pa.array(filed)),
         "n_annotators": labels["n_annotators"],
         "agreement": labels["agreement"],
         "resolution": labels["resolution"],

@@ -1,5 +1,7 @@
 """Label files as people's tools really write them."""
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime
 
@@ -8,6 +10,8 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from alcli.errors import DataError
 from alcli.formats.csv import Csv
@@ -279,3 +283,19 @@ def test_what_looks_like_a_formula_is_marked_as_text_and_reads_back_as_it_was(tm
     assert [bool(sheet[place].quotePrefix) for place in ("B2", "B3")] == [True, False]
     assert sheet["B2"].data_type == "s"
     assert Xlsx().read(path).table["text"].to_pylist() == [f"{start}cmd|' /C calc'!A0", "plain"]
+
+
+TRICKY = ["a", " ", ",", '"', "\n", "\r", "\r\n", '""', '"a"', '"a,"', '"\n"']
+
+
+@given(st.lists(st.sampled_from(TRICKY), max_size=12))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_delimited_text_is_read_as_the_csv_module_reads_it_or_refused(tmp_path, parts):
+    text = "".join(["x,y\n", *parts])
+    try:
+        table = read_csv(tmp_path, text).table
+    except DataError:
+        return
+    names, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    assert table.column_names == names
+    assert [list(row.values()) for row in table.to_pylist()] == rows
