@@ -6,6 +6,8 @@ AlcliError            exit 1   something the user can put right
 ├── StateError                 the project is not where the command needs it
 ├── IntegrityError             a file is not what alcli wrote
 ├── FileError                  a file or folder cannot be read or written
+├── RemoteError                a labeling tool's server refuses, or is another one than it should be
+│   └── UnavailableError       it does not answer now, and may later
 └── LockedError       exit 75  another alcli holds the project's lock
 """
 
@@ -62,6 +64,16 @@ class FileError(AlcliError):
     """The file system refused: no such file, no permission, no space."""
 
     kind = "file"
+
+
+class RemoteError(AlcliError):
+    """A labeling tool's server refuses, or is another one than it should be."""
+
+    kind = "remote"
+
+
+class UnavailableError(RemoteError):
+    """The server does not answer, or says that it cannot now; what was sent did not get there, or is lost."""
 
 
 class LockedError(AlcliError):

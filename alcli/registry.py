@@ -129,6 +129,7 @@ MODELS: Registry[Any] = Registry("models", "Model", "model")
 FEATURES: Registry[Any] = Registry("features", "Feature", "feature kind")
 STOPPING: Registry[Any] = Registry("stopping", "Criterion", "stopping criterion")
 FORMATS: Registry[Any] = Registry("formats", "Format", "file format")
+SERVERS: Registry[Any] = Registry("remote", "Server", "labeling server")
 
 
 def reader_of(

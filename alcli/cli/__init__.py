@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 import alcli
-from alcli.cli import check, demo, ingest, init, plan, query, score, seed, simulate, status, strategies, train
+from alcli.cli import (
+    check,
+    demo,
+    ingest,
+    init,
+    plan,
+    pull,
+    push,
+    query,
+    score,
+    seed,
+    simulate,
+    status,
+    strategies,
+    train,
+)
 
 app = typer.Typer(
     name="alcli",
@@ -42,7 +57,22 @@ def _alcli(
     """
 
 
-for module in (init, seed, ingest, train, score, query, status, check, plan, simulate, strategies, demo):
+for module in (
+    init,
+    seed,
+    ingest,
+    train,
+    score,
+    query,
+    push,
+    pull,
+    status,
+    check,
+    plan,
+    simulate,
+    strategies,
+    demo,
+):
     module.register(app)
 
 

@@ -1,7 +1,7 @@
 """The config: `alcli.yaml` (and `--set`) as validated, frozen settings."""
 
 from alcli.config.loading import CONFIG_NAME, Source, check_config, load_config, parse_setting, put_setting
-from alcli.config.schema import Config, Cost, Features, LabelsSection, section_of
+from alcli.config.schema import Config, Cost, Features, LabelsSection, plain_address, section_of
 
 __all__ = [
     "CONFIG_NAME",
@@ -13,6 +13,7 @@ __all__ = [
     "check_config",
     "load_config",
     "parse_setting",
+    "plain_address",
     "put_setting",
     "section_of",
 ]

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from alcli.formats._head import Head, head_of
 
-__all__ = ["Format", "Head", "Sheet", "head_of"]
+__all__ = ["ID", "Format", "Head", "Sheet", "head_of"]
+
+ID = "alcli_id"  # of a row, in a tool's task: a tool may have an `id` of its own, and write it over ours
 
 
 @dataclass(frozen=True)

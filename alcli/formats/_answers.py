@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from alcli.errors import DataError
-from alcli.formats import Format, Sheet
+from alcli.formats import ID, Format, Sheet
 from alcli.formats._cells import check_equal_lengths, read_utf8
 from alcli.formats._objects import Object, as_text, blocks_of
 from alcli.tables.atomic import atomic_write
 
-ID = "alcli_id"  # a tool may have an `id` of its own, and write it over ours
 SKIPPED = "skipped"
 _OWN = ("annotator", "labeled_at", "seconds", "comment", "status")
 

@@ -9,9 +9,8 @@ from typing import ClassVar
 from zipfile import BadZipFile, ZipFile
 
 from alcli.errors import DataError
-from alcli.formats import Format, Head, Sheet, head_of
+from alcli.formats import ID, Format, Head, Sheet, head_of
 from alcli.formats._answers import (
-    ID,
     Answer,
     id_of,
     object_at,

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.errors import ConfigError, DataError
-from alcli.formats import Format, Head, Sheet, head_of
+from alcli.formats import ID, Format, Head, Sheet, head_of
 from alcli.formats._answers import (
-    ID,
     SKIPPED,
     Answer,
     Task,

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from alcli.errors import DataError
-from alcli.formats import Format, Head, Sheet
+from alcli.formats import ID, Format, Head, Sheet
 from alcli.formats._answers import (
-    ID,
     SKIPPED,
     Answer,
     Task,

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from alcli.errors import ConfigError
-from alcli.project import LEDGER, File, Project, Transaction
+from alcli.project import LEDGER, File, Project, Round, Transaction
 from alcli.project.grouping import ordered
 from alcli.project.ledger import current, read_ledger
 from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
 from alcli.registry import FORMATS
 
-_PREDICTION, _ANNOTATOR = "prediction", "annotator"
+PREDICTION, _ANNOTATOR = "prediction", "annotator"
 
 
 class Asking:
@@ -33,7 +35,7 @@ class Asking:
         self.project = project
         self.written: list[str] = []
         self._csv = FORMATS.build("csv")
-        self._tool = _built(project, tool) if tool and tool != "csv" else None
+        self._tool = tool_format(project, tool) if tool and tool != "csv" else None
 
     def stage(
         self,
@@ -94,24 +96,28 @@ class Asking:
     def _columns(
         self, ids: Sequence[str], predictions: Sequence[str] | None, annotator: str
     ) -> Mapping[str, Sequence[str]]:
-        extra = {_PREDICTION: predictions} if predictions else {}
+        extra = {PREDICTION: predictions} if predictions else {}
         extra |= {_ANNOTATOR: [annotator] * len(ids)} if annotator else {}
         return query_columns(self.project, ids, extra)
 
 
-def _built(project: Project, tool: str) -> Any:
-    """The format with the project's words: its columns, the answers to choose from."""
+def tool_format(project: Project, tool: str) -> Any:
+    """A tool's format with the project's words: its columns, the answers to choose from.
+
+    Raises:
+        ConfigError: there is no such format, or its files have no ending.
+    """
     labels = project.config.labels
     classes = known_classes(project, read_ledger(project.root / LEDGER)) or ()
     aside = (*labels.skip[:1], *labels.unsure[:1]) if classes else ()
-    shown = _PREDICTION if project.config.query.show_prediction else None
+    shown = PREDICTION if project.config.query.show_prediction else None
     member = FORMATS.build(
         {
             "name": tool,
             "id": labels.id,
             "label": labels.label,
             "answers": (*classes, *aside),
-            _PREDICTION: shown,
+            PREDICTION: shown,
         }
     )
     if not member.suffixes:
@@ -128,3 +134,17 @@ def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
     if configured is None:
         return tuple(found) if len(found) > 1 else None
     return (*configured, *(name for name in found if name not in configured))
+
+
+def predictions_of(project: Project, round_: Round, ids: Sequence[str]) -> dict[str, str] | None:
+    """What people see of the model: nothing, unless the config says so."""
+    if not project.config.query.show_prediction:
+        return None
+    wanted = pa.array(ids, pa.string())
+    found: dict[str, str] = {}
+    for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):
+        with pq.ParquetFile(path) as part:
+            for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
+                rows = batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pydict()
+                found.update(zip(rows["id"], rows["prediction"], strict=True))
+    return found

@@ -159,7 +159,18 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         "model": {"name": "logistic_regression"},
         "query": {"strategy": Config().query.strategy, "batch_size": Config().query.batch_size},
     }
-    sections = ("task", "split", "seed", "model", "query", "committee", "labels", "stop", "cost")
+    sections = (
+        "task",
+        "split",
+        "seed",
+        "model",
+        "query",
+        "committee",
+        "labels",
+        "stop",
+        "cost",
+        "label_studio",
+    )
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
         "# Every key may be left out; behind a # stand the defaults. `alcli init --schema` is for editors.",

@@ -9,12 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from alcli.errors import IntegrityError, StateError
 from alcli.loop import Result, judge, plural
-from alcli.loop._asking import Asking
+from alcli.loop._asking import Asking, predictions_of
 from alcli.loop._batches import Batch, batches_of, kept
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
@@ -80,7 +79,7 @@ def query(project: Project, more: int = 0, tool: str | None = None, annotators: 
     batch = _batch(f"{folder}/{QUERY}", choices, annotators, wanted.overlap_annotators)
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
-        outputs |= batch.stage(asking, change, _predictions(project, round_, batch.ids))
+        outputs |= batch.stage(asking, change, predictions_of(project, round_, batch.ids))
         entry = _step(project, score).finished(outputs, counts, clock=project.clock, **kept(batch))
         changed = round_.with_step(entry)
         change.record(changed)
@@ -264,7 +263,7 @@ def _up_to_date(
         with project.change() as change:
             for batch in batches:
                 if any(asking.lost(name) for name in batch.files):
-                    outputs |= batch.restore(asking, change, _predictions(project, round_, batch.ids))
+                    outputs |= batch.restore(asking, change, predictions_of(project, round_, batch.ids))
             if shared:
                 entry = step.finished({**outputs, **step.outputs}, step.counts, **kept(batches[-1], step))
                 change.record(round_.replacing(entry))
@@ -322,7 +321,7 @@ def _add(
     with project.change(_more_command(round_, size)) as change:
         table = pa.concat_tables([before, selection_table(choices, first)])
         outputs = {**done.outputs, **stage_selection(change, folder, table)}
-        outputs |= batch.stage(asking, change, _predictions(project, round_, batch.ids))
+        outputs |= batch.stage(asking, change, predictions_of(project, round_, batch.ids))
         batches[name] = [first, first + len(choices) - 1]
         news = {
             "batches": batches,
@@ -341,17 +340,3 @@ def _add(
         warnings=picking.warnings(size, len(choices)),
         summary=batch.told(asking, "further "),
     )
-
-
-def _predictions(project: Project, round_: Round, ids: Sequence[str]) -> dict[str, str] | None:
-    """What people see of the model: nothing, unless the config says so."""
-    if not project.config.query.show_prediction:
-        return None
-    wanted = pa.array(ids, pa.string())
-    found: dict[str, str] = {}
-    for path in sorted((project.root / round_.folder / "scores").glob("part-*.parquet")):
-        with pq.ParquetFile(path) as part:
-            for batch in part.iter_batches(1 << 16, columns=["id", "prediction"]):
-                rows = batch.filter(pc.is_in(batch.column("id"), value_set=wanted)).to_pydict()
-                found.update(zip(rows["id"], rows["prediction"], strict=True))
-    return found

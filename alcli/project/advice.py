@@ -25,6 +25,11 @@ INGEST = Advice(
     rows="--skip-invalid takes the good rows and lists the others in rejected.csv",
     new_class="--new-class adds a class",
 )
+PULLED = Advice(
+    column="labels.{name} in alcli.yaml names it",
+    rows="correct it there and pull again; --skip-invalid takes the good answers and lists the others",
+    new_class="--new-class adds a class",
+)
 BROUGHT = Advice(
     column="labels.{name} in alcli.yaml, or --set labels.{name}=NAME, names it",
     rows="correct the file, or remove these rows from it",

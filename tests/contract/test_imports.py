@@ -11,7 +11,7 @@ import pytest
 import alcli
 
 ROOT = Path(alcli.__file__).parent
-MEMBERS = {"strategies", "models", "features", "stopping", "formats"}
+MEMBERS = {"strategies", "models", "features", "stopping", "formats", "remote"}
 _LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate", "temperature"}
 _ABOVE = {"simulate", "report", "status", "evidence", "check", "plan"}
 _ALL = {*_LOOP, "loop", *MEMBERS, *_ABOVE, "curves", "drawing", "cli"}
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drawing": {"errors"},
     "models": {"errors", "tables"},
     "formats": {"errors", "tables"},
+    "remote": {"errors", "formats"},
     "config": {"errors"},
     "registry": {"errors"},
     "tables": {"errors"},

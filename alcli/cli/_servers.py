@@ -1,0 +1,49 @@
+"""From the config and the environment to a labeling server; a token comes from the environment only."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from alcli.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from alcli.loop._server import There
+    from alcli.project import Project
+
+
+def connect(project: Project, tool: str = "label_studio") -> There:
+    """The server that `push` and `pull` work with; nothing is sent yet.
+
+    Raises:
+        StateError: the token or the client library is missing.
+        ConfigError: the address or the token is none.
+    """
+    from alcli.loop._server import There
+    from alcli.registry import SERVERS
+
+    kind, section = SERVERS.load(tool), getattr(project.config, tool)
+    url_variable, token_variable = kind.variables
+    url = section.url or _address(url_variable) or kind.default_url
+    token = os.environ.get(token_variable, "").strip()
+    if not token:
+        raise StateError(
+            f"the environment variable {token_variable} is not set",
+            hint=f"export {token_variable}=..., with a token from {kind.title}'s Account & Settings page",
+        )
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ConfigError(
+            "the token holds a blank, a line break or a letter outside ASCII", where=token_variable
+        )
+    server = SERVERS.build({"name": tool, "url": url, "token": token, "timeout": section.timeout})
+    return There(project, tool, server)
+
+
+def _address(variable: str) -> str | None:
+    from alcli.config import plain_address
+
+    try:
+        return plain_address(os.environ[variable]) if os.environ.get(variable) else None
+    except ValueError as error:
+        raise ConfigError(str(error), where=variable) from error

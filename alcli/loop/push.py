@@ -1,0 +1,199 @@
+"""`push`: hand the rows that are with people to a labeling tool's server."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alcli.loop import Progress, Result, plural, silent
+from alcli.loop._asking import PREDICTION, predictions_of, tool_format
+from alcli.loop._server import There
+from alcli.project import Project
+from alcli.project.query_file import query_columns
+from alcli.project.selection import read_selection
+from alcli.project.standing import Standing
+from alcli.remote import Item, patiently
+
+_NAMED = 3
+
+
+def push(there: There, *, dry_run: bool = False, progress: Progress = silent) -> Result:
+    """Make each row that is with people a task, once.
+
+    What is there already the server is asked, not a record: a push that was cut off is simply run again.
+
+    Raises:
+        ConfigError: the classes to choose from are not known.
+        StateError: before seed; or the rows are on another server.
+        RemoteError: the server refuses, or its project asks something else.
+    """
+    project, started = there.project, datetime.now(UTC)
+    round_, standing = project.newest, Standing.read(project)
+    items, config = _tasks(project, there.tool, _in_order(project, standing))
+    transfer = _Transfer(there, items, config)
+    if transfer.number is None and not items:
+        nothing = "Nothing to push: no row is with people."
+        return Result("push", round_.number, changed=False, summary=[nothing], more={"dry_run": dry_run})
+    written: list[str] = []
+    if dry_run:
+        transfer.look()
+    else:
+        written = transfer.carry_out(standing.asked.twice, progress)
+    if transfer.changes and not dry_run:
+        project.log(round_, "push", started, new=transfer.counts["new"])
+    return Result(
+        "push",
+        round_.number,
+        changed=bool(transfer.changes or written) and not dry_run,
+        counts=transfer.counts,
+        files=written,
+        warnings=transfer.warnings(standing.asked.released - standing.answers.keys()),
+        summary=_summary(transfer, dry_run=dry_run),
+        more={"dry_run": dry_run, "project": transfer.number, "address": transfer.address},
+    )
+
+
+def _in_order(project: Project, standing: Standing) -> dict[int, list[str]]:
+    """Round -> the ids that it asked last and that are with people, as its query has them in order."""
+    found = {}
+    for round_ in project.rounds:
+        if {"seed", "query"} & round_.steps.keys():
+            ids = read_selection(project, round_.folder)["id"].to_pylist()
+            asked = standing.asked.rounds
+            found[round_.number] = [i for i in ids if i in standing.pending and asked[i] == round_.number]
+    return found
+
+
+def _tasks(project: Project, tool: str, ids: Mapping[int, Sequence[str]]) -> tuple[dict[str, Item], str]:
+    """(id -> task, the labeling config), as the tool's format writes them."""
+    form = tool_format(project, tool)
+    every = [id_ for some in ids.values() for id_ in some]
+    guesses = [
+        guess
+        for number, some in ids.items()
+        for guess in predictions_of(project, project.rounds[number], some) or ()
+    ]
+    columns = query_columns(project, every, {PREDICTION: guesses} if guesses else None)
+    (config,) = form.beside(columns).values()
+    with TemporaryDirectory(dir=project.scratch) as folder:
+        path = Path(folder) / f"push{form.suffixes[0]}"
+        form.write(path, columns)
+        items = json.loads(path.read_text(encoding="utf-8"))
+    return dict(zip(every, items, strict=True)), config
+
+
+class _Transfer:
+    """What a push finds on the server, and what it does there.
+
+    Attributes:
+        number: the tool's project; None: there is none yet.
+        made: whether there was none.
+        choices: answers that it did not offer.
+        known: how many tasks each row had before; None: not looked up yet.
+        twice: tasks that two people are to answer, from now on.
+    """
+
+    def __init__(self, there: There, items: Mapping[str, Item], config: str) -> None:
+        self.there, self.items, self.config = there, items, config
+        self.number = there.find()
+        self.made = self.number is None
+        self.choices: list[str] = []
+        self.known: Counter[str] | None = None
+        self.twice: list[int] = []
+
+    def look(self) -> None:
+        """See what would be done; nothing is."""
+        if self.number is not None:
+            self.choices = self.there.server.fit(self.number, self.there.mark, self.config, change=False)
+            self.known = self._ids(self.number)
+
+    def carry_out(self, twice: Collection[str], progress: Progress) -> list[str]:
+        """Do it, and return the files that were written; what is tried again looks first at what is there."""
+        there, server = self.there, self.there.server
+        number = self.number or patiently(self._find_or_make)
+        self.number, written = number, there.remember(number)
+        self.choices = patiently(lambda: server.fit(number, there.mark, self.config, change=True))
+        patiently(lambda: self._fill(number, progress))
+        wanted = twice & self.items.keys()
+        if wanted:
+            held = server.held(number)
+            self.twice = [one.task for one in held if one.id in wanted and one.overlap < 2]
+            server.ask_twice(self.twice)
+        return written
+
+    @property
+    def changes(self) -> int:
+        """How much there is to do, or was."""
+        return self.made + len(self.choices) + self.counts["new"] + len(self.twice)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows with people: all, those that became tasks, those that were."""
+        known = len(self.items.keys() & (self.known or {}))
+        return {"tasks": len(self.items), "new": len(self.items) - known, "known": known}
+
+    @property
+    def address(self) -> str | None:
+        """Where people find the tasks."""
+        return None if self.number is None else self.there.server.address(self.number)
+
+    def warnings(self, given_back: Collection[str]) -> list[str]:
+        """What is there that need not be."""
+        known = self.known or Counter()
+        double = sorted(id_ for id_, tasks in known.items() if tasks > 1)
+        idle = sorted(known.keys() & given_back)
+        found = [
+            (double, "there as several tasks: delete all but one", "row is", "rows are"),
+            (
+                idle,
+                "there that were given back: delete them, or take their answers as they come",
+                "row is",
+                "rows are",
+            ),
+        ]
+        return [
+            f"{plural(len(ids), one, many)} {words}: {_named(ids)}" for ids, words, one, many in found if ids
+        ]
+
+    def _find_or_make(self) -> int:
+        there = self.there
+        title = there.project.root.resolve().name
+        return there.find() or there.server.make(title, there.mark, self.config)
+
+    def _fill(self, number: int, progress: Progress) -> None:
+        ids = self._ids(number)
+        self.known = ids if self.known is None else self.known
+        left = [item for id_, item in self.items.items() if id_ not in ids]
+        done = len(self.items) - len(left)
+        for count in self.there.server.add(number, left):
+            done += count
+            progress(done, len(self.items))
+
+    def _ids(self, number: int) -> Counter[str]:
+        return Counter(held.id for held in self.there.server.held(number))
+
+
+def _named(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else "")
+
+
+def _summary(transfer: _Transfer, *, dry_run: bool) -> list[str]:
+    counts, where, title = transfer.counts, transfer.address, transfer.there.server.title
+    would = "would be " if dry_run else ""
+    if not transfer.changes:
+        return [f"Up to date: all {plural(counts['tasks'], 'row')} with people are tasks at {where}."]
+    known = f", {counts['known']:,} there already" if counts["known"] else ""
+    place = where or f"a new project of {transfer.there.server.url}"
+    lines = [f"Made a project of {title} for them."] if transfer.made and not dry_run else []
+    if transfer.choices:
+        lines.append(
+            f"{plural(len(transfer.choices), 'choice')} {would}added: {', '.join(transfer.choices)}."
+        )
+    lines.append(f"{plural(counts['new'], 'task')} {would}added to {place}{known}.")
+    if transfer.twice:
+        lines.append(f"{plural(len(transfer.twice), 'task')} of them for two people.")
+    return lines if dry_run else [*lines, "When people have answered there: `alcli pull`."]
