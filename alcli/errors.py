@@ -73,7 +73,7 @@ class RemoteError(AlcliError):
 
 
 class UnavailableError(RemoteError):
-    """The server does not answer, or says that it cannot now; what was sent did not get there, or is lost."""
+    """The server does not answer, or says that it cannot now: after a look at what it has, try again."""
 
 
 class LockedError(AlcliError):

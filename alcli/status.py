@@ -144,7 +144,9 @@ class _Next:
         return _typed(f"alcli {command}", self.folder)
 
     def _answers(self) -> str:
-        """The files that may still be with people."""
+        """Where rows may still be with people: in files, or on a labeling server that they were pushed to."""
+        if (self.project.root / "label_studio.json").exists():
+            return f"`{self._typed('push')}`, and when people have answered there, `{self._typed('pull')}`"
         names = [
             shlex.quote(str(self.folder / name) if self.folder is not None else name)
             for name in self._with_people()

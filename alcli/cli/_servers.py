@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alcli.errors import ConfigError, StateError
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
     from alcli.project import Project
 
 
-def connect(project: Project, tool: str = "label_studio") -> There:
-    """The server that `push` and `pull` work with; nothing is sent yet.
+@contextmanager
+def connected(project: Project, tool: str = "label_studio") -> Iterator[There]:
+    """The server that `push` and `pull` work with.
 
     Raises:
         StateError: the token or the client library is missing.
@@ -37,7 +40,10 @@ def connect(project: Project, tool: str = "label_studio") -> There:
             "the token holds a blank, a line break or a letter outside ASCII", where=token_variable
         )
     server = SERVERS.build({"name": tool, "url": url, "token": token, "timeout": section.timeout})
-    return There(project, tool, server)
+    try:
+        yield There(project, tool, server)
+    finally:
+        server.close()
 
 
 def _address(variable: str) -> str | None:

@@ -26,15 +26,15 @@ def register(app: typer.Typer) -> None:
     )
     def pull(common: Common, new_class: NewClass = False, skip_invalid: SkipInvalid = False) -> Result:
         """Fetch people's answers from Label Studio and ingest them."""
-        from alcli.cli._servers import connect
+        from alcli.cli._servers import connected
         from alcli.loop.pull import pull as step
         from alcli.project.advice import PULLED
         from alcli.project.intake import Rules
 
         rules = Rules(new_classes=new_class, skip_invalid=skip_invalid, advice=PULLED)
         with common.writing("pull") as project:
-            with progress_bar(common, "tasks") as progress:
-                fetched, file = step(connect(project), progress=progress)
+            with connected(project) as there, progress_bar(common, "tasks") as progress:
+                fetched, file = step(there, progress=progress)
             if file is None:
                 return fetched
             from alcli.loop.ingest import Options, ingest

@@ -29,8 +29,12 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> Result:
         """Hand the rows that are with people to Label Studio, each once."""
-        from alcli.cli._servers import connect
+        from alcli.cli._servers import connected
         from alcli.loop.push import push as step
 
-        with common.writing("push") as project, progress_bar(common, "tasks") as progress:
-            return step(connect(project), dry_run=dry_run, progress=progress)
+        with (
+            common.writing("push") as project,
+            connected(project) as there,
+            progress_bar(common, "tasks") as progress,
+        ):
+            return step(there, dry_run=dry_run, progress=progress)

@@ -59,7 +59,8 @@ def pull(there: There, *, progress: Progress = silent) -> tuple[Result, Path | N
         warnings.append(f"left aside: answers to {plural(n_strange, 'row')} that alcli never asked")
     more = {"project": number, "address": where}
     if not news:
-        said = f"Up to date: {plural(answers.num_rows, 'answer')} at {where}, all known."
+        known = f"{plural(answers.num_rows, 'answer')} at {where}, all known"
+        said = f"Up to date: {known}." if answers.num_rows else f"Nobody has answered yet at {where}."
         return Result("pull", round_.number, False, counts, (), warnings, [said], more), None
     name = _name(project, ledger, there.tool)
     _write(project.root / name, [items[row - 1] for row in news])

@@ -19,6 +19,7 @@ from alcli.project.standing import Standing
 from alcli.remote import Item, patiently
 
 _NAMED = 3
+_NOTHING = "Nothing to push: no row is with people."
 
 
 def push(there: There, *, dry_run: bool = False, progress: Progress = silent) -> Result:
@@ -36,8 +37,7 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
     items, config = _tasks(project, there.tool, _in_order(project, standing))
     transfer = _Transfer(there, items, config)
     if transfer.number is None and not items:
-        nothing = "Nothing to push: no row is with people."
-        return Result("push", round_.number, changed=False, summary=[nothing], more={"dry_run": dry_run})
+        return Result("push", round_.number, changed=False, summary=[_NOTHING], more={"dry_run": dry_run})
     written: list[str] = []
     if dry_run:
         transfer.look()
@@ -184,6 +184,8 @@ def _named(ids: Sequence[str]) -> str:
 def _summary(transfer: _Transfer, *, dry_run: bool) -> list[str]:
     counts, where, title = transfer.counts, transfer.address, transfer.there.server.title
     would = "would be " if dry_run else ""
+    if not transfer.items:
+        return [_NOTHING]
     if not transfer.changes:
         return [f"Up to date: all {plural(counts['tasks'], 'row')} with people are tasks at {where}."]
     known = f", {counts['known']:,} there already" if counts["known"] else ""

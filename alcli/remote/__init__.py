@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from alcli.errors import UnavailableError
+from alcli.errors import RemoteError, UnavailableError
 
 __all__ = ["Held", "Item", "Server", "patiently"]
 
@@ -44,7 +44,8 @@ class Held:
 class Server(ABC):
     """A labeling tool's server, and the token that opens it.
 
-    Every method raises `RemoteError` where the server refuses, `UnavailableError` where it does not answer.
+    Every method raises `RemoteError` where the server refuses, or does not answer a question; and
+    `UnavailableError` where it was busy when something was sent, so that this may be tried again.
 
     Attributes:
         url: its address.
@@ -59,6 +60,10 @@ class Server(ABC):
     title: ClassVar[str]  # what people call the tool
     variables: ClassVar[tuple[str, str]]  # of the environment: address, token
     default_url: ClassVar[str]
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connections."""
 
     @abstractmethod
     def find(self, mark: str) -> int | None:
@@ -107,11 +112,14 @@ def patiently(work: Callable[[], Done]) -> Done:
     """Do what may be done again, a few times while the server is busy.
 
     Raises:
-        UnavailableError: it stays so.
+        RemoteError: it stays so.
     """
     for pause in _PAUSES:
         try:
             return work()
         except UnavailableError:
             time.sleep(pause)
-    return work()
+    try:
+        return work()
+    except UnavailableError as error:  # whoever is patient around this need not be
+        raise RemoteError(error.message, where=error.where, hint=error.hint) from error

@@ -48,12 +48,15 @@ class Connection:
             follow_redirects=False,
         )
 
+    def close(self) -> None:
+        """End what is open."""
+        self._client.close()
+
     def get(self, path: str, **parameters: Any) -> Any:
         """What the server answers; asked a few times while it is busy.
 
         Raises:
-            UnavailableError: it stays so.
-            RemoteError: it refuses.
+            RemoteError: it stays so, or refuses.
         """
         return patiently(lambda: self._call("GET", path, params=parameters))
 

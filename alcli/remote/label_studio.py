@@ -41,6 +41,10 @@ class LabelStudio(Server):
     def _api(self) -> Connection:
         return Connection(self.url, self.token, "/api/token/refresh", self.timeout, _REFUSED)
 
+    def close(self) -> None:
+        """Those that were opened."""
+        self._api.close()
+
     def find(self, mark: str) -> int | None:
         """It stands in the project's description."""
         page, found = 1, list[int]()
