@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from uuid import uuid4
 
 from alcli.errors import IntegrityError, StateError
-from alcli.project import SPLITS, Project
+from alcli.project import Project
 from alcli.remote import Server
 from alcli.tables.atomic import atomic_write, file_errors
 
-_MARK_LETTERS = 16
+
+@dataclass(frozen=True)
+class Record:
+    """What `label_studio.json` says.
+
+    Attributes:
+        url: the server's address.
+        mark: a word in the tool's project by which it is known, though its making is cut off before its number
+            is noted; no other project has it, not even one of the same rows.
+        project: its number; None: it was about to be made.
+    """
+
+    url: str
+    mark: str
+    project: int | None = None
 
 
 @dataclass(frozen=True)
 class There:
     """A tool's project, which holds rows of a project of ours as tasks.
 
-    `label_studio.json` in the project directory remembers its number: a part of the project, as the answers
-    there are. Were it lost, the mark in the tool's project would still tell which it is.
+    `label_studio.json` remembers which it is, beside `alcli.yaml` and not in `.alcli/`: it belongs to the
+    project as the answers there do. Whoever works in a copy of the project works with the same tasks.
     """
 
     project: Project
@@ -26,58 +41,71 @@ class There:
     server: Server
 
     @property
-    def mark(self) -> str:
-        """What the tool's project is known by: the digest of the splits as they were first sealed."""
-        seed = self.project.rounds[0].steps["seed"]
-        first = [file["sha256"] for file in seed.more.get("superseded", ())]
-        return str((first or [seed.outputs[SPLITS].sha256])[0])[:_MARK_LETTERS]
-
-    @property
-    def record(self) -> str:
+    def file(self) -> str:
         """The file that remembers, relative to the project."""
         return f"{self.tool}.json"
 
+    @property
+    def configured(self) -> int | None:
+        """The number of a project that people made themselves."""
+        number: int | None = getattr(self.project.config, self.tool).project
+        return number
+
     def find(self) -> int | None:
-        """Its number, by the config, the record or the mark; None: there is none yet.
+        """Its number; None: there is none yet.
 
         Raises:
             StateError: the rows are on another server.
         """
-        configured: int | None = getattr(self.project.config, self.tool).project
-        if configured is not None:
-            return configured
-        url, number = self._recorded()
-        if url == self.server.url:
-            return number
-        found = self.server.find(self.mark)
-        if found is None and url is not None:
+        record = self._read()
+        if self.configured is not None or record is None:
+            return self.configured
+        if record.url == self.server.url and record.project is not None:
+            return record.project
+        found = self.server.find(record.mark)
+        if found is None and record.project is not None:
             raise StateError(
-                f"the rows are in project {number} of {url}, not on {self.server.url}",
-                where=self.record,
-                hint=f"to begin anew here, delete {self.record}; rows may then be with people on both",
+                f"the rows are in project {record.project} of {record.url}, not on {self.server.url}",
+                where=self.file,
+                hint=f"to begin anew here, delete {self.file}; rows may then be with people on both",
             )
         return found
 
+    def mark(self) -> str:
+        """The word by which a project that is about to be made shall be known; it is noted first."""
+        record = self._read()
+        if record is None:
+            self.server.check()  # one that refuses leaves no trace here
+            record = Record(self.server.url, uuid4().hex)
+            self._write(record)
+        return record.mark
+
     def remember(self, number: int) -> list[str]:
         """Note its number, unless that is known; returns what was written."""
-        configured = getattr(self.project.config, self.tool).project is not None
-        if configured or self._recorded() == (self.server.url, number):
+        record = self._read()
+        if record is None or self.configured is not None:
             return []
-        document = {"url": self.server.url, "project": number}
-        atomic_write(self.project.root / self.record, json.dumps(document, indent=1) + "\n")
-        return [self.record]
+        return self._write(Record(self.server.url, record.mark, number))
 
-    def _recorded(self) -> tuple[str | None, int | None]:
-        path = self.project.root / self.record
+    def _write(self, record: Record) -> list[str]:
+        if record == self._read():
+            return []
+        atomic_write(self.project.root / self.file, json.dumps(asdict(record), indent=1) + "\n")
+        return [self.file]
+
+    def _read(self) -> Record | None:
+        path = self.project.root / self.file
         if not path.exists():
-            return None, None
+            return None
         try:
             with file_errors(path):
-                found = json.loads(path.read_text(encoding="utf-8"))
-            return str(found["url"]), int(found["project"])
-        except (ValueError, KeyError, TypeError) as error:
+                record = Record(**json.loads(path.read_text(encoding="utf-8")))
+            if not (record.url and record.mark):
+                raise ValueError(record)
+        except (ValueError, TypeError) as error:
             raise IntegrityError(
                 "this is not as alcli wrote it",
-                where=self.record,
-                hint="bring it back, or delete it: `alcli push` finds the project again",
+                where=self.file,
+                hint="bring it back from a copy or from version control",
             ) from error
+        return record

@@ -107,8 +107,10 @@ class _Transfer:
 
     def look(self) -> None:
         """See what would be done; nothing is."""
-        if self.number is not None:
-            self.choices = self.there.server.fit(self.number, self.there.mark, self.config, change=False)
+        if self.number is None:
+            self.there.server.check()
+        else:
+            self.choices = self._fit(self.number, change=False)
             self.known = self._ids(self.number)
 
     def carry_out(self, twice: Collection[str], progress: Progress) -> list[str]:
@@ -116,7 +118,7 @@ class _Transfer:
         there, server = self.there, self.there.server
         number = self.number or patiently(self._find_or_make)
         self.number, written = number, there.remember(number)
-        self.choices = patiently(lambda: server.fit(number, there.mark, self.config, change=True))
+        self.choices = patiently(lambda: self._fit(number, change=True))
         patiently(lambda: self._fill(number, progress))
         wanted = twice & self.items.keys()
         if wanted:
@@ -162,7 +164,11 @@ class _Transfer:
     def _find_or_make(self) -> int:
         there = self.there
         title = there.project.root.resolve().name
-        return there.find() or there.server.make(title, there.mark, self.config)
+        return there.find() or there.server.make(title, there.mark(), self.config)
+
+    def _fit(self, number: int, *, change: bool) -> list[str]:
+        ours = self.there.configured is None
+        return self.there.server.fit(number, self.config, ours=ours, change=change)
 
     def _fill(self, number: int, progress: Progress) -> None:
         ids = self._ids(number)

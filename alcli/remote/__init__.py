@@ -66,6 +66,10 @@ class Server(ABC):
         """End the connections."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Whether there is such a server, and it takes the token."""
+
+    @abstractmethod
     def find(self, mark: str) -> int | None:
         """The number of the oldest project that was made with this mark."""
 
@@ -84,12 +88,11 @@ class Server(ABC):
         """Where people open a project."""
 
     @abstractmethod
-    def fit(self, project: int, mark: str, config: str, *, change: bool) -> list[str]:
+    def fit(self, project: int, config: str, *, ours: bool, change: bool) -> list[str]:
         """The answers that `config` offers and the project does not yet; with `change` it does then.
 
         Raises:
-            RemoteError: there is no such project; it asks something else; or it lacks answers and was made
-                without this mark.
+            RemoteError: there is no such project; it asks something else; it lacks answers and is not ours.
         """
 
     @abstractmethod

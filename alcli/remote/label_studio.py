@@ -45,14 +45,16 @@ class LabelStudio(Server):
         """Those that were opened."""
         self._api.close()
 
+    def check(self) -> None:
+        """Look at the first projects."""
+        self._projects(1)
+
     def find(self, mark: str) -> int | None:
         """It stands in the project's description."""
         page, found = 1, list[int]()
         while True:
-            parameters = {"page": page, "page_size": _PROJECTS_A_PAGE, "include": "id,description"}
-            answer = self._api.get("/api/projects", **parameters)
-            projects = _at(answer, "results", list)
-            found += [_at(one, "id", int) for one in projects if mark in (one.get("description") or "")]
+            answer = self._projects(page)
+            found += [_at(one, "id", int) for one in answer["results"] if mark in str(one)]
             if not answer.get("next"):
                 return min(found, default=None)
             page += 1
@@ -62,7 +64,7 @@ class LabelStudio(Server):
         shortest, longest = _TITLE_LENGTHS
         body = {
             "title": title[:longest] if len(title) >= shortest else f"alcli {title}",
-            "description": f"Rows that alcli chose. It knows the project by this word: {mark}",
+            "description": f"Rows that alcli chose. It knows this project by the word {mark}: leave it here.",
             "label_config": config,
             "enable_empty_annotation": False,
         }
@@ -72,7 +74,7 @@ class LabelStudio(Server):
         """Its list of tasks."""
         return f"{self.url}/projects/{project}/data"
 
-    def fit(self, project: int, mark: str, config: str, *, change: bool) -> list[str]:
+    def fit(self, project: int, config: str, *, ours: bool, change: bool) -> list[str]:
         """Choices are added to the labeling config that stands there, which people may have edited."""
         where = self.address(project)
         try:
@@ -92,7 +94,7 @@ class LabelStudio(Server):
             )
         offered = set(_values(choices))
         lacking = [value for value in _values(wanted) if value not in offered]
-        if lacking and mark not in (found.get("description") or ""):
+        if lacking and not ours:
             raise RemoteError(
                 f"project {project} does not offer {', '.join(map(repr, lacking))}",
                 where=where,
@@ -120,11 +122,17 @@ class LabelStudio(Server):
                 id_ = _at(task, "data", dict).get(ID)
                 if id_ is not None:
                     given = [_answer(id_, one) for one in _at(task, "annotations", list)] if answers else []
-                    yield Held(str(id_), _at(task, "id", int), _at(task, "overlap", int), given)
+                    yield Held(str(id_), _at(task, "id", int), int(task.get("overlap", 1)), given)
             seen += len(tasks)
             if not tasks or seen >= _at(answer, "total", int):
                 return
             page += 1
+
+    def _projects(self, page: int) -> Item:
+        parameters = {"page": page, "page_size": _PROJECTS_A_PAGE, "include": "id,description"}
+        answer = self._api.get("/api/projects", **parameters)
+        _at(answer, "results", list)
+        return dict(answer)
 
     def _no_project(self, project: int) -> RemoteError:
         return RemoteError(

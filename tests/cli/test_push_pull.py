@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -203,7 +204,9 @@ def test_each_row_with_people_becomes_a_task_once(loop, studio):
     assert again["counts"] == {"tasks": 20, "new": 0, "known": 20}
     assert "Up to date" in loop.alcli("push").out
     assert loop.tree() == tree
-    assert json.loads((loop.root / "label_studio.json").read_text()) == {"url": studio.url, "project": 1}
+    record = json.loads((loop.root / "label_studio.json").read_text())
+    assert (record["url"], record["project"]) == (studio.url, 1)
+    assert record["mark"] in project["description"]
 
 
 def test_answers_come_back_once_each_and_a_second_pull_changes_no_byte(loop, studio):
@@ -395,29 +398,40 @@ def test_a_dry_run_changes_nothing_here_or_there(loop, studio):
     assert {method for method, _, _ in studio.seen[-6:]} == {"GET"}
 
 
-def test_a_project_is_found_again_by_its_mark_when_the_record_is_lost(loop, studio):
+def test_a_project_whose_number_was_not_noted_is_found_by_its_mark(loop, studio):
     studio.projects[1] = {"id": 1, "title": "somebody else's", "description": None, "label_config": "<View/>"}
     assert loop.doc("push")["project"] == 2
-    (loop.root / "label_studio.json").unlink()
+    record = json.loads((loop.root / "label_studio.json").read_text())
+    loop.write("label_studio.json", json.dumps(record | {"project": None}))
     assert loop.doc("push")["project"] == 2
-    assert json.loads((loop.root / "label_studio.json").read_text())["project"] == 2
-    (loop.root / "label_studio.json").unlink()
+    loop.write("label_studio.json", json.dumps(record | {"url": "http://the-same-by-another-name.test"}))
     studio.answer(loop.asked()[0], "pets")
     assert loop.doc("pull")["counts"]["new"] == 1
+    assert loop.doc("push")["files"] == ["label_studio.json"]
+    assert json.loads((loop.root / "label_studio.json").read_text()) == record
     assert len(studio.projects) == 2
 
 
-def test_rows_that_are_on_another_server_are_not_pushed_a_second_time(loop, studio):
+def test_another_question_about_the_same_rows_gets_a_project_of_its_own(loop, studio, tmp_path):
+    other = type(loop)(tmp_path / "other")
+    shutil.copytree(loop.root, other.root)
+    other.config(task={"classes": ["long", "short"]})
+    assert (loop.doc("push")["project"], other.doc("push")["project"]) == (1, 2)
+    assert "pets" not in config_of(studio, 2)
+
+
+@pytest.mark.usefixtures("studio")
+def test_rows_that_are_on_another_server_are_not_pushed_a_second_time(loop):
     loop.alcli("push")
-    record = {"url": "http://elsewhere.test", "project": 7}
+    record = {"url": "http://elsewhere.test", "mark": "abc", "project": 7}
     loop.write("label_studio.json", json.dumps(record))
-    studio.projects[1]["description"] = ""
     for command in ("push", "pull"):
         loop.refused(
             command, kind="state", says="in project 7 of http://elsewhere.test", where="label_studio.json"
         )
-    loop.write("label_studio.json", "{}")
-    loop.refused("push", kind="integrity", says="not as alcli wrote it", where="label_studio.json")
+    for broken in ("{}", "[]", '{"url": "", "mark": ""}', '{"url": "x", "mark": "y", "number": 1}', "{"):
+        loop.write("label_studio.json", broken)
+        loop.refused("push", kind="integrity", says="not as alcli wrote it", where="label_studio.json")
 
 
 def test_a_project_made_by_hand_is_taken_as_it_is_or_not_at_all(loop, studio):
@@ -472,7 +486,7 @@ def test_a_wrong_token_is_refused_in_words_and_not_shown(loop, monkeypatch):
     says = "the server refuses the token: 401 Unauthorized, Invalid token."
     loop.refused("push", kind="remote", says=says, hint="LABEL_STUDIO_API_KEY must hold")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "not.a.token")
-    loop.refused("pull", kind="remote", says="401 Unauthorized, Token is invalid")
+    loop.refused("push", kind="remote", says="401 Unauthorized, Token is invalid")
     monkeypatch.delenv("LABEL_STUDIO_API_KEY")
     loop.refused("push", kind="state", says="LABEL_STUDIO_API_KEY is not set", hint="Account & Settings")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", f"{wrong}\n{wrong}")
