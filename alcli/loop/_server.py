@@ -18,8 +18,8 @@ class Record:
 
     Attributes:
         url: the server's address.
-        mark: a word in the tool's project by which it is known, though its making is cut off before its number
-            is noted; no other project has it, not even one of the same rows.
+        mark: a word in the tool's project by which it is known where its number is not noted; no other has
+            it, not even one of the same rows.
         project: its number; None: it was about to be made.
     """
 

@@ -196,7 +196,7 @@ def _summary(transfer: _Transfer, *, dry_run: bool) -> list[str]:
         return [f"Up to date: all {plural(counts['tasks'], 'row')} with people are tasks at {where}."]
     known = f", {counts['known']:,} there already" if counts["known"] else ""
     place = where or f"a new project of {transfer.there.server.url}"
-    lines = [f"Made a project of {title} for them."] if transfer.made and not dry_run else []
+    lines = [f"Made project {transfer.number} of {title}."] if transfer.made and not dry_run else []
     if transfer.choices:
         lines.append(
             f"{plural(len(transfer.choices), 'choice')} {would}added: {', '.join(transfer.choices)}."

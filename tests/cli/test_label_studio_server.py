@@ -6,9 +6,11 @@ It is installed into pytest's cache, in an environment of its own (1 GB, a minut
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -323,3 +325,42 @@ def test_killed_in_the_middle_of_the_transfer_a_push_is_simply_run_again(empty, 
     project = json.loads((empty.root / "label_studio.json").read_text())["project"]
     assert list(there.first.tasks(project)) == empty.asked()
     assert not empty.doc("push")["changed"]
+
+
+def shown_session():
+    """(command, output) of each `$` line in the document's console block."""
+    (block,) = re.findall(r"```console\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+
+
+def without_figures(text):
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    return re.sub(r"[+-]?\d+\.\d+", "#", "\n".join(lines))
+
+
+def test_the_documented_session_prints_what_the_document_shows(there, tmp_path):
+    shutil.copytree(DOCUMENT.parents[1] / "sample_data", tmp_path / "sample_data")
+    with (tmp_path / "sample_data/oracle.csv").open(newline="") as file:
+        truth = {row["id"]: row["label"] for row in csv.DictReader(file)}
+    here, commands = tmp_path, []
+    for command, expected in shown_session():
+        program, *arguments = shlex.split(command)
+        if program == "cd":
+            here /= arguments[0]
+            continue
+        assert program == "alcli"
+        commands.append(arguments[0])
+        if arguments[0] == "pull":
+            project = json.loads((here / "label_studio.json").read_text())["project"]
+            for id_, task in there.first.tasks(project).items():
+                if not task["annotations"]:
+                    there.first.answer(task["id"], truth[id_])
+        done = subprocess.run(
+            [sys.executable, "-m", "alcli", *arguments], cwd=here, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        said = done.stdout.replace(there.url, "http://localhost:8080")
+        said = re.sub(r"(projects/|project )\d+", r"\g<1>1", said)
+        assert without_figures(said) == without_figures(expected), command
+    assert Counter(commands) >= Counter(["push", "pull", "train", "score", "query", "push", "pull"])

@@ -227,6 +227,15 @@ def test_answers_come_back_once_each_and_a_second_pull_changes_no_byte(loop, stu
     assert loop.doc("push")["counts"]["tasks"] == 0
 
 
+def test_a_file_that_a_killed_pull_left_is_written_anew(loop, studio):
+    loop.alcli("push")
+    studio.answer(loop.asked()[0], "pets")
+    loop.write("rounds/000/pulled.label_studio.json", '[\n{"data": {')
+    assert loop.doc("pull")["files"][0] == "rounds/000/pulled.label_studio.json"
+    assert loop.labels() == {loop.asked()[0]: "pets"}
+    assert not loop.doc("pull")["changed"]
+
+
 def test_the_same_answers_from_an_export_and_by_pull_count_once(loop, studio):
     loop.alcli("push")
     answered(loop, studio)
