@@ -28,7 +28,14 @@ def connected(project: Project, tool: str = "label_studio") -> Iterator[There]:
 
     kind, section = SERVERS.load(tool), getattr(project.config, tool)
     url_variable, token_variable = kind.variables
-    url = section.url or _address(url_variable) or kind.default_url
+    named = _address(url_variable)
+    if section.url and named and section.url != named:
+        raise ConfigError(
+            f"the server is {section.url} here, and {named} in {url_variable}",
+            where=project.source.where(f"{tool}.url"),
+            hint="the token is for one of them, and goes nowhere else: remove the other",
+        )
+    url = section.url or named or kind.default_url
     token = os.environ.get(token_variable, "").strip()
     if not token:
         raise StateError(

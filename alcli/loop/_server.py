@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ from alcli.errors import IntegrityError, StateError
 from alcli.project import Project
 from alcli.remote import Server
 from alcli.tables.atomic import atomic_write, file_errors
+
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -109,3 +112,9 @@ class There:
                 hint="bring it back from a copy or from version control",
             ) from error
         return record
+
+
+def first_few(names: Sequence[str]) -> str:
+    """`a, b, c and 7 more`."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from alcli.errors import StateError
 from alcli.loop import Progress, Result, plural, silent
-from alcli.loop._server import There
+from alcli.loop._server import There, first_few
 from alcli.project import Project
 from alcli.project.answers import read_answers
 from alcli.project.intake import checked_ledger
@@ -21,8 +21,6 @@ from alcli.project.selection import read_asked
 from alcli.registry import FORMATS, reader_of
 from alcli.remote import Item
 from alcli.tables.atomic import atomic_write
-
-_NAMED = 3
 
 
 def pull(there: There, *, progress: Progress = silent) -> tuple[Result, Path | None]:
@@ -95,7 +93,7 @@ def _name(project: Project, ledger: pa.Table, tool: str) -> str:
 
 def _gone(ledger: pa.Table, answers: pa.Table, tool: str, where: str) -> list[str]:
     """That answers which were pulled once are not there any more; people may have deleted them."""
-    standing = ledger.take(pa.array(current(ledger)))
+    standing = ledger.select(["id", "annotator", "source"]).take(pa.array(current(ledger)))
     ending = FORMATS.load(tool).suffixes[0].replace(".", r"\.")
     pulled = standing.filter(
         pc.match_substring_regex(standing["source"], rf"^rounds/\d+/pulled(-\d+)?{ending}$")
@@ -104,9 +102,8 @@ def _gone(ledger: pa.Table, answers: pa.Table, tool: str, where: str) -> list[st
     gone = [row for row in pulled.to_pylist() if (row["id"], row["annotator"]) not in there]
     if not gone:
         return []
-    shown = ", ".join(f"{row['id']} by {row['annotator']}" for row in gone[:_NAMED])
-    more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
-    files = " or ".join(sorted({row["source"] for row in gone}))
     found = f"{plural(len(gone), 'answer')} pulled before and standing here, but not at {where} any more"
+    shown = first_few([f"{row['id']} by {row['annotator']}" for row in gone])
+    files = " or ".join(sorted({row["source"] for row in gone}))
     back = f"`alcli ingest --retract FILE`, then `alcli pull`, takes back what is gone of {files}"
-    return [f"{found}: {shown}{more}; {back}"]
+    return [f"{found}: {shown}; {back}"]

@@ -11,14 +11,13 @@ from tempfile import TemporaryDirectory
 
 from alcli.loop import Progress, Result, plural, silent
 from alcli.loop._asking import PREDICTION, predictions_of, tool_format
-from alcli.loop._server import There
+from alcli.loop._server import There, first_few
 from alcli.project import Project
 from alcli.project.query_file import query_columns
 from alcli.project.selection import read_selection
 from alcli.project.standing import Standing
 from alcli.remote import Item, patiently
 
-_NAMED = 3
 _NOTHING = "Nothing to push: no row is with people."
 
 
@@ -158,7 +157,9 @@ class _Transfer:
             ),
         ]
         return [
-            f"{plural(len(ids), one, many)} {words}: {_named(ids)}" for ids, words, one, many in found if ids
+            f"{plural(len(ids), one, many)} {words}: {first_few(ids)}"
+            for ids, words, one, many in found
+            if ids
         ]
 
     def _find_or_make(self) -> int:
@@ -181,10 +182,6 @@ class _Transfer:
 
     def _ids(self, number: int) -> Counter[str]:
         return Counter(held.id for held in self.there.server.held(number))
-
-
-def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else "")
 
 
 def _summary(transfer: _Transfer, *, dry_run: bool) -> list[str]:

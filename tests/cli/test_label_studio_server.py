@@ -269,6 +269,17 @@ def test_what_was_deleted_or_renamed_there_is_noticed(at, there):
     )
 
 
+def test_a_row_for_two_annotators_is_given_to_both(at, there):
+    loop = at("scored")
+    loop.alcli("query", "--set", "query.batch_size=1", "--set", "query.overlap=1")
+    project = loop.doc("push")["project"]
+    (task,) = there.first.tasks(project).values()
+    there.first.answer(task["id"], "pets")
+    assert there.second.call("GET", f"/api/projects/{project}/next")["id"] == task["id"]
+    there.second.answer(task["id"], "food")
+    assert loop.doc("pull")["counts"]["disputed"] == 1
+
+
 class _Cut(BaseHTTPRequestHandler):
     """Hands requests on to the server; when the second part of the tasks is there, it kills who sent it."""
 

@@ -608,7 +608,9 @@ def test_tasks_that_the_server_is_slow_to_take_are_not_sent_again_at_once(loop, 
     waiting.set()
     assert "the server has not answered within 0.2 seconds" in said.err
     assert "run the command again in a minute, and it adds what is missing" in said.err
-    assert sum(path.endswith("/import") for _, path, _ in studio.seen) == 1
+    studio.fault = lambda _method, path: 504 if path.endswith("/import") else None  # a proxy lost patience
+    assert "the server has not answered within 60 seconds" in loop.alcli("push", code=1).err
+    assert sum(path.endswith("/import") for _, path, _ in studio.seen) == 2
     studio.fault = lambda _method, _path: None
     assert loop.doc("push")["counts"]["new"] == 20
 
@@ -651,6 +653,14 @@ def test_an_address_that_is_none_is_refused(loop, monkeypatch, url):
     said = loop.alcli("push", code=1).err
     assert said.startswith("error: LABEL_STUDIO_URL: ")
     assert "secret" not in said
+
+
+def test_a_config_and_an_environment_that_name_two_servers_are_refused(loop, studio):
+    elsewhere = ("--set", "label_studio.url=http://elsewhere.test")
+    loop.refused(
+        "push", *elsewhere, kind="config", says=f"and {studio.url} in LABEL_STUDIO_URL", hint="remove"
+    )
+    assert not studio.seen
 
 
 def test_without_the_client_library_both_commands_say_what_to_install(loop):
