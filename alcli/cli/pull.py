@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +24,14 @@ def register(app: typer.Typer) -> None:
         writes="rounds/NNN/pulled.label_studio.json (new answers), and what ingest writes of them",
         example="alcli pull",
     )
-    def pull(common: Common, new_class: NewClass = False, skip_invalid: SkipInvalid = False) -> Result:
+    def pull(
+        common: Common,
+        new_class: NewClass = False,
+        skip_invalid: SkipInvalid = False,
+        again: Annotated[
+            bool, typer.Option("--again", help="Also answers that were taken back (--retract) since.")
+        ] = False,
+    ) -> Result:
         """Fetch people's answers from Label Studio and ingest them."""
         from alcli.cli._servers import connected
         from alcli.loop.pull import pull as step
@@ -34,7 +41,7 @@ def register(app: typer.Typer) -> None:
         rules = Rules(new_classes=new_class, skip_invalid=skip_invalid, advice=PULLED)
         with common.writing("pull") as project:
             with connected(project) as there, progress_bar(common, "tasks") as progress:
-                fetched, file = step(there, progress=progress)
+                fetched, file = step(there, again=again, progress=progress)
             if file is None:
                 return fetched
             from alcli.loop.ingest import Options, ingest

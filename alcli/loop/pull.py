@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,15 +17,20 @@ from alcli.loop._server import There, first_few
 from alcli.project import Project
 from alcli.project.answers import read_answers
 from alcli.project.intake import checked_ledger
-from alcli.project.ledger import current, new_answers
+from alcli.project.ledger import RETRACTED, current, new_answers
 from alcli.project.selection import read_asked
 from alcli.registry import FORMATS, reader_of
 from alcli.remote import Item
 from alcli.tables.atomic import atomic_write
 
 
-def pull(there: There, *, progress: Progress = silent) -> tuple[Result, Path | None]:
-    """Fetch all answers; those that the ledger does not have become a file of the tool's own format.
+def pull(there: There, *, again: bool = False, progress: Progress = silent) -> tuple[Result, Path | None]:
+    """Fetch all answers; those that the ledger never had become a file of the tool's own format.
+
+    Args:
+        there: the tool's project.
+        again: also those that the ledger had and that were taken back.
+        progress: is told how many tasks were looked at.
 
     Returns:
         What was found; and the file, which `ingest` is to take, None if there is no news.
@@ -34,36 +40,53 @@ def pull(there: There, *, progress: Progress = silent) -> tuple[Result, Path | N
         RemoteError: the server refuses.
         DataError: an answer that is none of the format.
     """
-    project, server, round_ = there.project, there.server, there.project.newest
-    number = there.find()
+    project, server, number = there.project, there.server, there.find()
     if number is None:
         hint = "`alcli push` first; or label_studio.project in alcli.yaml names the project that has them"
         raise StateError("no project there has rows of this one", where=server.url, hint=hint)
-    ledger, asked = checked_ledger(project), read_asked(project)
-    items, n_tasks, n_strange = list[Item](), 0, 0
-    for held in server.held(number, answers=True):
-        n_tasks += 1
-        progress(n_tasks, None)
-        if held.id in asked.rounds:
-            items += held.answers
-        else:
-            n_strange += bool(held.answers)
-    answers = _answers(project, there.tool, items)
-    news = new_answers(answers, ledger).rows["row"].to_pylist()
-    where = server.address(number)
-    counts = {"tasks": n_tasks, "answers": answers.num_rows, "fetched": len(news), "strange": n_strange}
+    round_, ledger = project.newest, checked_ledger(project)
+    items, n_tasks, n_unasked = _fetched(there, number, progress)
+    answers, where = _answers(project, there.tool, items), server.address(number)
+    missing = new_answers(answers, ledger).rows["row"].to_pylist()
+    never_had = new_answers(answers, ledger.filter(pc.not_equal(ledger["status"], RETRACTED))).rows
+    news = missing if again else never_had["row"].to_pylist()
+    n_back = len(missing) - len(news)
     warnings = _gone(ledger, answers, there.tool, where)
-    if n_strange:
-        warnings.append(f"left aside: answers to {plural(n_strange, 'row')} that alcli never asked")
-    more = {"project": number, "address": where}
+    if n_unasked:
+        warnings.append(f"left aside: answers to {plural(n_unasked, 'row')} that alcli never asked")
+    if n_back:
+        words = plural(n_back, "answer that was", "answers that were")
+        warnings.append(f"left aside: {words} taken back here (--again fetches them)")
+    found = Result(
+        "pull",
+        round_.number,
+        changed=bool(news),
+        counts={"tasks": n_tasks, "answers": answers.num_rows, "fetched": len(news), "unasked": n_unasked},
+        warnings=warnings,
+        more={"project": number, "address": where},
+    )
     if not news:
-        known = f"{plural(answers.num_rows, 'answer')} at {where}, all known"
-        said = f"Up to date: {known}." if answers.num_rows else f"Nobody has answered yet at {where}."
-        return Result("pull", round_.number, False, counts, (), warnings, [said], more), None
+        known = f"Up to date: {plural(answers.num_rows, 'answer')} at {where}, none of them new."
+        nobody = f"Nobody has answered yet at {where}."
+        return replace(found, summary=[known if answers.num_rows else nobody]), None
     name = _name(project, ledger, there.tool)
     _write(project.root / name, [items[row - 1] for row in news])
-    said = f"{plural(len(news), 'answer')} fetched from {where} into {name}."
-    return Result("pull", round_.number, True, counts, [name], warnings, [said], more), project.root / name
+    fetched = f"{plural(len(news), 'answer')} fetched from {where} into {name}."
+    return replace(found, files=[name], summary=[fetched]), project.root / name
+
+
+def _fetched(there: There, number: int, progress: Progress) -> tuple[list[Item], int, int]:
+    """(answers to rows that were asked, tasks, rows with answers that were never asked)."""
+    asked = read_asked(there.project).rounds
+    items, n_tasks, n_unasked = list[Item](), 0, 0
+    for held in there.server.held(number, answers=True):
+        n_tasks += 1
+        progress(n_tasks, None)
+        if held.id in asked:
+            items += held.answers
+        else:
+            n_unasked += bool(held.answers)
+    return items, n_tasks, n_unasked
 
 
 def _answers(project: Project, tool: str, items: Sequence[Item]) -> pa.Table:
@@ -105,5 +128,5 @@ def _gone(ledger: pa.Table, answers: pa.Table, tool: str, where: str) -> list[st
     found = f"{plural(len(gone), 'answer')} pulled before and standing here, but not at {where} any more"
     shown = first_few([f"{row['id']} by {row['annotator']}" for row in gone])
     files = " or ".join(sorted({row["source"] for row in gone}))
-    back = f"`alcli ingest --retract FILE`, then `alcli pull`, takes back what is gone of {files}"
+    back = f"`alcli ingest --retract FILE`, then `alcli pull --again`, takes back what is gone of {files}"
     return [f"{found}: {shown}; {back}"]

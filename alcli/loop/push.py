@@ -148,17 +148,12 @@ class _Transfer:
         double = sorted(id_ for id_, tasks in known.items() if tasks > 1)
         idle = sorted(known.keys() & given_back)
         found = [
-            (double, "there as several tasks: delete all but one", "row is", "rows are"),
-            (
-                idle,
-                "there that were given back: delete them, or take their answers as they come",
-                "row is",
-                "rows are",
-            ),
+            (double, "there as several tasks: delete all but one"),
+            (idle, "there that were given back: delete them, or take their answers as they come"),
         ]
         return [
-            f"{plural(len(ids), one, many)} {words}: {first_few(ids)}"
-            for ids, words, one, many in found
+            f"{plural(len(ids), 'row is', 'rows are')} {words}: {first_few(ids)}"
+            for ids, words in found
             if ids
         ]
 

@@ -296,11 +296,30 @@ def test_an_answer_that_was_deleted_there_is_named_and_can_be_taken_back(loop, s
     assert f"{first} by 1" in warning
     assert loop.tree() == tree
     file = "rounds/000/pulled.label_studio.json"
-    assert f"`alcli ingest --retract FILE`, then `alcli pull`, takes back what is gone of {file}" in warning
+    assert (
+        f"`alcli ingest --retract FILE`, then `alcli pull --again`, takes back what is gone of {file}"
+        in warning
+    )
     loop.alcli("ingest", "--retract", file)
-    assert loop.doc("pull")["warnings"] == []
+    assert loop.doc("pull", "--again")["warnings"] == []
     assert loop.labels() == {second: "food"}
     assert not loop.doc("pull")["changed"]
+
+
+def test_answers_that_were_taken_back_here_are_not_pulled_a_second_time(loop, studio):
+    loop.alcli("push")
+    first, second = loop.asked()[:2]
+    studio.answer(first, "pets")
+    careless = studio.answer(second, "food", person=2)
+    loop.alcli("pull")
+    loop.alcli("ingest", "--retract-annotator", "2")
+    tree = loop.tree()
+    pulled = loop.doc("pull")
+    assert pulled["warnings"] == ["left aside: 1 answer that was taken back here (--again fetches them)"]
+    assert loop.tree() == tree
+    careless["updated_at"] = "2026-11-03T10:00:00Z"  # looked at once more
+    assert loop.doc("pull")["counts"]["new"] == 1
+    assert loop.labels() == {first: "pets", second: "food"}
 
 
 def test_a_label_that_is_no_class_stops_the_pull_and_nothing_is_taken(loop, studio):
