@@ -41,7 +41,7 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
     if dry_run:
         transfer.look()
     else:
-        written = transfer.carry_out(standing.asked.twice, progress)
+        written = transfer.carry_out(standing.asked.several, progress)
     if transfer.changes and not dry_run:
         project.log(round_, "push", started, new=transfer.counts["new"])
     return Result(
@@ -71,12 +71,11 @@ def _tasks(project: Project, tool: str, ids: Mapping[int, Sequence[str]]) -> tup
     """(id -> task, the labeling config), as the tool's format writes them."""
     form = tool_format(project, tool)
     every = [id_ for some in ids.values() for id_ in some]
-    guesses = [
-        guess
-        for number, some in ids.items()
-        for guess in predictions_of(project, project.rounds[number], some) or ()
-    ]
-    columns = query_columns(project, every, {PREDICTION: guesses} if guesses else None)
+    guessed = [predictions_of(project, project.rounds[number], some) for number, some in ids.items()]
+    known = {id_: guess for some in guessed for id_, guess in (some or {}).items()}
+    columns = query_columns(
+        project, every, {PREDICTION: [known.get(i, "") for i in every]} if known else None
+    )
     (config,) = form.beside(columns).values()
     with TemporaryDirectory(dir=project.scratch) as folder:
         path = Path(folder) / f"push{form.suffixes[0]}"
@@ -93,7 +92,7 @@ class _Transfer:
         made: whether there was none.
         choices: answers that it did not offer.
         known: how many tasks each row had before; None: not looked up yet.
-        twice: tasks that two people are to answer, from now on.
+        several: task -> how many people are to answer it, where that is new.
     """
 
     def __init__(self, there: There, items: Mapping[str, Item], config: str) -> None:
@@ -102,7 +101,7 @@ class _Transfer:
         self.made = self.number is None
         self.choices: list[str] = []
         self.known: Counter[str] | None = None
-        self.twice: list[int] = []
+        self.several: dict[int, int] = {}
 
     def look(self) -> None:
         """See what would be done; nothing is."""
@@ -112,24 +111,24 @@ class _Transfer:
             self.choices = self._fit(self.number, change=False)
             self.known = self._ids(self.number)
 
-    def carry_out(self, twice: Collection[str], progress: Progress) -> list[str]:
+    def carry_out(self, several: Mapping[str, int], progress: Progress) -> list[str]:
         """Do it, and return the files that were written; what is tried again looks first at what is there."""
         there, server = self.there, self.there.server
         number = self.number or patiently(self._find_or_make)
         self.number, written = number, there.remember(number)
         self.choices = patiently(lambda: self._fit(number, change=True))
         patiently(lambda: self._fill(number, progress))
-        wanted = twice & self.items.keys()
+        wanted = {id_: people for id_, people in several.items() if id_ in self.items}
         if wanted:
             held = server.held(number)
-            self.twice = [one.task for one in held if one.id in wanted and one.overlap < 2]
-            server.ask_twice(self.twice)
+            self.several = {one.task: wanted[one.id] for one in held if one.overlap < wanted.get(one.id, 0)}
+            server.ask_several(self.several)
         return written
 
     @property
     def changes(self) -> int:
         """How much there is to do, or was."""
-        return self.made + len(self.choices) + self.counts["new"] + len(self.twice)
+        return self.made + len(self.choices) + self.counts["new"] + len(self.several)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -194,6 +193,6 @@ def _summary(transfer: _Transfer, *, dry_run: bool) -> list[str]:
             f"{plural(len(transfer.choices), 'choice')} {would}added: {', '.join(transfer.choices)}."
         )
     lines.append(f"{plural(counts['new'], 'task')} {would}added to {place}{known}.")
-    if transfer.twice:
-        lines.append(f"{plural(len(transfer.twice), 'task')} of them for two people.")
+    if transfer.several:
+        lines.append(f"{plural(len(transfer.several), 'of them is', 'of them are')} for several people.")
     return lines if dry_run else [*lines, "When people have answered there: `alcli pull`."]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -107,8 +107,8 @@ class Server(ABC):
         """
 
     @abstractmethod
-    def ask_twice(self, tasks: Sequence[int]) -> None:
-        """Let two people answer these tasks."""
+    def ask_several(self, people: Mapping[int, int]) -> None:
+        """Let as many people answer each of these tasks."""
 
 
 def patiently(work: Callable[[], Done]) -> Done:

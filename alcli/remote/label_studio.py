@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -153,10 +153,10 @@ class LabelStudio(Server):
                 )
             yield taken
 
-    def ask_twice(self, tasks: Sequence[int]) -> None:
+    def ask_several(self, people: Mapping[int, int]) -> None:
         """By the task's own overlap, which the interface does not show."""
-        for task in tasks:
-            self._api.send("PATCH", f"/api/tasks/{task}", {"overlap": 2})
+        for task, overlap in people.items():
+            self._api.send("PATCH", f"/api/tasks/{task}", {"overlap": overlap})
 
 
 def _answer(id_: Any, annotation: Item) -> Item:

@@ -385,17 +385,32 @@ def test_rows_given_back_are_named_and_their_tasks_stay(loop, studio):
     assert loop.doc("pull")["counts"]["new"] == 1
 
 
-def test_a_row_for_two_annotators_is_asked_of_two_people_there(at, studio):
+def test_a_row_for_several_annotators_is_asked_of_several_people_there(at, studio):
     loop = at("scored")
-    loop.alcli("query", "--set", "query.overlap=0.5")
-    document = loop.doc("push")
-    twice = [row["id"] for row in loop.table("rounds/001/selection.parquet") if row["reason"] == "overlap"]
-    assert len(twice) == 3
-    assert [t["data"]["alcli_id"] for t in studio.tasks.values() if t["overlap"] == 2] == sorted(
-        twice, key=loop.asked(1).index
-    )
-    assert "3 tasks of them for two people." in loop.alcli("push").out or document["changed"]
+    loop.alcli("query", "--set", "query.overlap=0.5", "--set", "query.overlap_annotators=3")
+    said = loop.alcli("push").out
+    assert "6 tasks added to" in said
+    assert "3 of them are for several people." in said
+    overlap = [row["id"] for row in loop.table("rounds/001/selection.parquet") if row["reason"] == "overlap"]
+    people = {task["data"]["alcli_id"]: task["overlap"] for task in studio.tasks.values()}
+    assert people == {id_: 3 if id_ in overlap else 1 for id_ in loop.asked(1)}
     assert not loop.doc("push")["changed"]
+    answered(loop, studio, 1)
+    loop.alcli("pull")
+    assert loop.doc("push")["counts"] == {"tasks": 3, "new": 0, "known": 3}
+
+
+def test_a_prediction_is_shown_there_where_the_config_says_so(at, studio):
+    loop = at("queried")
+    loop.alcli("push", "--set", "query.show_prediction=true")
+    part = loop.table("rounds/001/scores/part-00000.parquet")
+    guesses = {row["id"]: row["prediction"] for row in part}
+    shown = {
+        task["data"]["alcli_id"]: task["predictions"][0]["result"][0]["value"]["choices"]
+        for task in studio.tasks.values()
+    }
+    assert shown == {id_: [guesses[id_]] for id_ in loop.asked(1)}
+    assert loop.doc("pull")["counts"]["answers"] == 0
 
 
 def test_new_classes_join_the_choices_and_what_people_made_of_the_config_stays(loop, studio):
