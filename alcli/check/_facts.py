@@ -53,6 +53,7 @@ class Facts:
         standing: of asked rows; None before `seed`.
         answers: of people; None before `seed`.
         shared: their votes on rows that several labeled; None before `seed`.
+        accuracy: of each annotator, where `labels.resolve` weighs answers by it.
         labels: `labels.parquet`; empty before the first ingest.
         history: trained rounds.
         trained: the newest model; None before `train`.
@@ -65,6 +66,7 @@ class Facts:
     standing: Standing | None
     answers: Answers | None
     shared: Shared | None
+    accuracy: Mapping[str, float]
     labels: pa.Table
     history: Sequence[Past]
     trained: Trained | None
@@ -83,7 +85,7 @@ class Facts:
         seeded = bool(project.rounds) and "seed" in project.rounds[0].steps
         splits = Splits.read(project) if seeded else Splits(SCHEMA.empty_table())
         labels = _labels(project)
-        standing, answers, shared = _people(project) if seeded else (None, None, None)
+        standing, answers, shared, accuracy = _people(project) if seeded else (None, None, None, {})
         ids = [splits.ids(VALIDATION, RESERVE), labels["id"].combine_chunks()]
         if answers is not None and shared is not None:
             ids.append(answers.ids.take(shared.example_rows()))
@@ -108,6 +110,7 @@ class Facts:
             standing,
             answers,
             shared,
+            accuracy,
             labels,
             read_history(project),
             Trained.of(stored, FEATURES, MODELS) if fits else None,
@@ -284,12 +287,13 @@ class Facts:
         return self.look.n_open
 
 
-def _people(project: Project) -> tuple[Standing, Answers, Shared]:
+def _people(project: Project) -> tuple[Standing, Answers, Shared, Mapping[str, float]]:
     """From the ledger, read once."""
     ledger = checked_ledger(project)
     resolution = resolve(ledger, project.config.labels.resolve)
     answers = Answers.of(ledger, resolution.standing)
-    return Standing.of(project, resolution), answers, Shared.of(answers, project.config.random_state)
+    shared = Shared.of(answers, project.config.random_state)
+    return Standing.of(project, resolution), answers, shared, resolution.accuracy
 
 
 def _labels(project: Project) -> pa.Table:

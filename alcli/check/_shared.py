@@ -141,7 +141,8 @@ class Fall:
         rows, rows_before: how many rows are shared.
         differ, differ_before: the chance that two people differ about one.
         by_chance: whether those before are of round 000 alone, whose rows were drawn at random.
-        p: that people differ so much more is chance; corrected for the looks before and beside this one.
+        p: that people differ so much more, at all or about two classes, is chance; corrected for both, and
+            for the looks before and beside this one.
         confused: the classes behind it.
     """
 
@@ -164,9 +165,10 @@ def fall(
 ) -> Fall | None:
     """Whether people differ more in the items `now` than `before`; None where these are too few.
 
-    Rows that were chosen are compared with rows that were chosen, which are harder than those that round 000
-    drew at random, and with the latter only where there are too few others. So that ever new looks do not add
-    up to a false alarm, the k-th of `looks` has 1 / (k (k + 1)) of the 5%, and of `beside` each a part.
+    Tested over all rows, and over those of every two classes, since a change may harm two classes only. Rows
+    that were chosen are compared with rows that were chosen, which are harder than those that round 000 drew
+    at random, and with the latter only where there are too few others. So that ever new looks do not add up
+    to a false alarm, the k-th of `looks` has 1 / (k (k + 1)) of the 5%, and of `beside` each a part.
     """
     chosen = before & (shared.round > 0)
     by_chance = int(chosen.sum()) < FEWEST
@@ -174,11 +176,12 @@ def fall(
     new, old = shared.differing[now], shared.differing[before]
     if min(len(new), len(old)) < FEWEST:
         return None
-    corrected = min(1.0, beside * looks * (looks + 1) * p_of_rise(old, new, rng))
     both = now | before
     votes = both[shared.item]
     found = confusions(group(shared.item[votes]), shared.label[votes], now[both])
     rose = sorted((one for one in found if one.p_rose < SURE), key=lambda one: one.p_rose)
+    p = min([p_of_rise(old, new, rng), *(one.p_rose for one in found)])
+    corrected = min(1.0, 2 * beside * looks * (looks + 1) * p)
     confused = rose[:MOST_NAMED] or found[:1]
     return Fall(len(new), len(old), float(new.mean()), float(old.mean()), by_chance, corrected, confused)
 

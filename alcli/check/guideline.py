@@ -36,15 +36,14 @@ def look(facts: Facts) -> Finding:
     falls = compare(answers, shared, facts.rng(5))
     fell = {what: found for what, found in falls.items() if found.p < SURE}
     confusions = shared.confusions()
-    contested = [one for found in fell.values() for one in found.confused]
-    contested += [one for one in confusions[:MOST_SHOWN] if one.p_more < SURE]
-    pairs = list(dict.fromkeys(tuple(answers.classes[n].as_py() for n in one.classes) for one in contested))
+    blamed = {_both(answers, one) for found in fell.values() for one in found.confused}
+    contested = {_both(answers, one) for one in confusions[:MOST_SHOWN] if one.p_more < SURE} - blamed
     boundaries = _boundaries(facts, answers, shared, confusions)
     model = predicted(facts.project, answers, facts.standing.asked)
     versions = _versions(facts, answers, shared, model)
     rounds = [{"round": n, **_against(model, model.round == n)} for n in np.unique(model.round).tolist()]
     classes = _classes(answers, shared)
-    examples = _examples([one for one in boundaries if tuple(one["classes"]) in pairs])
+    examples = _examples([one for one in boundaries if tuple(one["classes"]) in (blamed or contested)])
     lines = [_version_line(one) for one in versions if one["guideline"] or len(versions) > 1]
     lines += [f"round {one['round']:03d}: {_model_words(one)}" for one in rounds]
     lines += _class_lines(classes[:_LINES])
@@ -52,7 +51,7 @@ def look(facts: Facts) -> Finding:
     return Finding(
         "guideline",
         CAUTION if fell else GOOD,
-        _figure(shared, falls, [one for one in boundaries if tuple(one["classes"]) in pairs]),
+        _figure(answers, shared, falls, [one for one in boundaries if tuple(one["classes"]) in contested]),
         _advice(answers, fell),
         min((found.p for found in falls.values()), default=None),
         decides=bool(falls),
@@ -68,12 +67,13 @@ def look(facts: Facts) -> Finding:
     )
 
 
-def _figure(shared: Shared, falls: dict[str, Fall], contested: Sequence[Record]) -> str:
+def _figure(answers: Answers, shared: Shared, falls: dict[str, Fall], contested: Sequence[Record]) -> str:
     if not len(shared):
         return "no row was answered twice, so that contested classes are not known"
     parts = [
-        f"chance that two people differ: {found.differ:.0%} in {what} ({plural(found.rows, 'row')}), "
-        f"{found.differ_before:.0%} before ({found.rows_before:,}), {_p(found.p)}"
+        f"chance that two people differ: {found.differ:.0%} in {what}, {plural(found.rows, 'row')}; "
+        f"{found.differ_before:.0%} before, {plural(found.rows_before, 'row')}; {_p(found.p)}"
+        f"{_blamed(answers, found)}"
         for what, found in falls.items()
     ]
     if not parts:
@@ -83,8 +83,19 @@ def _figure(shared: Shared, falls: dict[str, Fall], contested: Sequence[Record])
         )
         rows = plural(len(shared), "row")
         parts = [f"chance that two people differ: {shared.differing.mean():.0%} ({rows}; {why})"]
-    parts += [f"contested: {_boundary(one)}" for one in contested[:_NAMED]]
+    if contested:
+        parts.append("contested: " + "; ".join(map(_boundary, contested[:_NAMED])))
     return "; ".join(parts)
+
+
+def _blamed(answers: Answers, found: Fall) -> str:
+    """The classes behind a fall."""
+    return "".join(
+        f"; {' / '.join(_both(answers, one))}: both given to {one.rows_now:,} of {one.of_now:,} rows with "
+        f"either, before to {one.rows - one.rows_now:,} of {one.of - one.of_now:,}"
+        for one in found.confused
+        if found.p < SURE
+    )
 
 
 def _p(p: float) -> str:
@@ -95,10 +106,7 @@ def _advice(answers: Answers, fell: dict[str, Fall]) -> str:
     if not fell:
         return ""
     classes = dict.fromkeys(
-        f"'{answers.classes[number]}'"
-        for found in fell.values()
-        for one in found.confused
-        for number in one.classes
+        f"'{name}'" for found in fell.values() for one in found.confused for name in _both(answers, one)
     )
     *others, last = classes
     spoken = f"{', '.join(others)} and {last}"
@@ -110,6 +118,12 @@ def _advice(answers: Answers, fell: dict[str, Fall]) -> str:
     )
 
 
+def _both(answers: Answers, one: Confusion) -> tuple[str, str]:
+    """The names of two classes."""
+    low, high = one.classes
+    return answers.class_of(low), answers.class_of(high)
+
+
 def _compared(answers: Answers, what: str, found: Fall) -> Record:
     return {
         "what": what,
@@ -119,7 +133,17 @@ def _compared(answers: Answers, what: str, found: Fall) -> Record:
         "differ_before": rounded(found.differ_before),
         "before_by_chance": found.by_chance,
         "p_value": rounded(found.p),
-        "classes": [[answers.classes[n].as_py() for n in one.classes] for one in found.confused],
+        "classes": [
+            {
+                "classes": list(_both(answers, one)),
+                "rows": one.rows_now,
+                "of": one.of_now,
+                "rows_before": one.rows - one.rows_now,
+                "of_before": one.of - one.of_now,
+                "p_value": rounded(one.p_rose),
+            }
+            for one in found.confused
+        ],
     }
 
 
@@ -133,7 +157,7 @@ def _boundaries(
         items = shared.examples(one.classes) if place < MOST_SHOWN else []
         found.append(
             {
-                "classes": [answers.classes[number].as_py() for number in one.classes],
+                "classes": list(_both(answers, one)),
                 "rows": one.rows,
                 "of": one.of,
                 "share": share(one.rows, one.of).to_json(),
@@ -150,7 +174,7 @@ def _example(answers: Answers, shared: Shared, item: int, texts: dict[str, str])
     return {
         "id": id_,
         "round": int(shared.round[item]),
-        "votes": {answers.classes[number].as_py(): votes[number] for number in sorted(votes)},
+        "votes": {answers.class_of(number): votes[number] for number in sorted(votes)},
         "text": texts.get(id_, ""),
     }
 
@@ -169,7 +193,7 @@ def _examples(contested: Sequence[Record]) -> list[str]:
 
 
 def _boundary(one: Record) -> str:
-    return f"{' / '.join(one['classes'])}, both given to {one['rows']:,} of {one['of']:,} rows with either"
+    return f"{' / '.join(one['classes'])}: both given to {one['rows']:,} of {one['of']:,} rows with either"
 
 
 def _classes(answers: Answers, shared: Shared) -> list[Record]:
@@ -179,7 +203,7 @@ def _classes(answers: Answers, shared: Shared) -> list[Record]:
     order = [number for number in np.argsort(found, kind="stable").tolist() if given[number]]
     return [
         {
-            "class": answers.classes[number].as_py(),
+            "class": answers.class_of(number),
             "votes": int(given[number]),
             "agreement": rounded(float(found[number])),
         }

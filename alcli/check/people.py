@@ -10,7 +10,7 @@ import numpy as np
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, Finding
 from alcli.check._shared import FEWEST, Shared
-from alcli.estimate import Estimate
+from alcli.estimate import Estimate, rounded
 from alcli.loop import plural
 from alcli.loop._people import Answers, Person, Work
 from alcli.metrics._exact import share
@@ -40,11 +40,11 @@ def look(facts: Facts) -> Finding:
     advice = _advice(facts.shared, slower)
     lines = [_line(work, alphas[work.round]) for work in rounds]
     if len(people) > 1:
-        lines += [_who(person) for person in people]
+        lines += [_who(person, facts.accuracy.get(person.annotator)) for person in people]
     named = [(_names(facts.answers, pair), found) for pair, found in pairs.items()]
     lines += [_pair(*pair, found) for pair, found in named[:_LINES]]
     more = {
-        "annotators": [vars(person) | {"share_upheld": _json(_upheld(person))} for person in people],
+        "annotators": [_person(person, facts.accuracy.get(person.annotator)) for person in people],
         "rounds": [_round(work, alphas[work.round]) for work in rounds],
         "pairs": [{"annotators": list(pair), **found.to_json()} for pair, found in named],
     }
@@ -99,6 +99,11 @@ def _json(found: Estimate | None) -> dict[str, float] | None:
     return None if found is None else found.to_json()
 
 
+def _person(person: Person, accuracy: float | None) -> dict[str, Any]:
+    more = {"share_upheld": _json(_upheld(person)), "weighed_as": accuracy and rounded(accuracy)}
+    return vars(person) | more
+
+
 def _round(work: Work, alpha: Estimate | None) -> dict[str, Any]:
     return vars(work) | {"disagreement": work.disagreement, "alpha": _json(alpha)}
 
@@ -118,15 +123,17 @@ def _line(work: Work, alpha: Estimate | None) -> str:
     )
 
 
-def _who(person: Person) -> str:
+def _who(person: Person, accuracy: float | None) -> str:
     seconds = f"{person.seconds:.0f} s an answer" if person.seconds is not None else "no times"
     answers = plural(person.answers, "answer")
-    line = f"{_name(person.annotator)}: {answers}, {seconds}, {person.passed:.0%} passed"
+    parts = [f"{_name(person.annotator)}: {answers}, {seconds}, {person.passed:.0%} passed"]
     found = _upheld(person)
-    if found is None:
-        return line
-    upheld = f"{person.upheld:,} of {plural(person.decided, 'row')} that were decided"
-    return f"{line}, upheld in {upheld} ({found.low:.0%} to {found.high:.0%})"
+    if found is not None:
+        decided = f"{person.upheld:,} of {plural(person.decided, 'row')} that were decided"
+        parts.append(f"upheld in {decided} ({found.low:.0%} to {found.high:.0%})")
+    if accuracy is not None:
+        parts.append(f"weighed as right in {accuracy:.0%}")
+    return ", ".join(parts)
 
 
 def _pair(one: str, other: str, found: Agreement) -> str:

@@ -127,6 +127,11 @@ class Answers:
     def __len__(self) -> int:
         return len(self.row)
 
+    def class_of(self, number: int) -> str:
+        """A class by its number."""
+        name: str = self.classes[number].as_py()
+        return name
+
     def by_round(self) -> list[Work]:
         """Of every round that has answers, oldest first."""
         return [self._work(int(number)) for number in np.unique(self.round)]

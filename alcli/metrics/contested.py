@@ -25,13 +25,16 @@ class Confusion:
         classes: their numbers, ascending.
         rows: items to which both were given.
         of: items to which either was given.
+        rows_now, of_now: those among the items asked about; see `confusions`.
         p_more: that so many are chance, if any two classes were taken for each other as often as they occur.
-        p_rose: that so many of them are among the items asked about are chance; see `confusions`.
+        p_rose: that so many of `rows` are among `rows_now` is chance.
     """
 
     classes: tuple[int, int]
     rows: int
     of: int
+    rows_now: int
+    of_now: int
     p_more: float
     p_rose: float
 
@@ -99,30 +102,30 @@ def confusions(item: Ints, label: Ints, now: NDArray[np.bool_] | None = None) ->
 
     Both p-values are one-sided binomial tests, corrected (Bonferroni) for all pairs of classes that occur: of
     all confusions, those of these two against the product of how often each class was given; of their own,
-    those among the items `now` (items,) against the share of all items that these are.
+    those among the items `now` (items,) against the share that these are of the items with either class.
     """
-    n_classes = int(label.max(initial=-1)) + 1
-    given_to, given = np.divmod(np.unique(item * n_classes + label), max(1, n_classes))
+    n_classes, n_items = int(label.max(initial=0)) + 1, int(item.max(initial=-1)) + 1
+    chosen = np.zeros(n_items, dtype=bool) if now is None else now
+    given_to, given = np.divmod(np.unique(item * n_classes + label), n_classes)
     a, b = vote_pairs(given_to)
-    kinds, place, rows = np.unique(given[a] * n_classes + given[b], return_inverse=True, return_counts=True)
-    low, high = np.divmod(kinds, max(1, n_classes))
-    of = np.bincount(given)
-    either = of[low] + of[high] - rows
+    kinds, place = np.unique(given[a] * n_classes + given[b], return_inverse=True)
+    low, high = np.divmod(kinds, n_classes)
+
+    def counted(items: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        rows = np.bincount(place[items[given_to[a]]], minlength=len(kinds))
+        of = np.bincount(given[items[given_to]], minlength=n_classes)
+        return rows, of[low] + of[high] - rows
+
+    (rows, of), (rows_now, of_now) = counted(np.ones(n_items, dtype=bool)), counted(chosen)
     votes = np.bincount(label).astype(np.float64)
     expected = 2 * votes[low] * votes[high] / max(1.0, votes.sum() ** 2 - (votes**2).sum())
     seen = int((votes > 0).sum())
     possible = seen * (seen - 1) // 2
-    more = _at_least(rows, int(rows.sum()), expected)
-    rose = np.ones(len(kinds))
-    if now is not None:
-        of_now = np.bincount(place, weights=now[given_to[a]], minlength=len(kinds)).astype(np.int64)
-        rose = _at_least(of_now, rows, np.full(len(kinds), now.mean()))
+    more = np.minimum(1, possible * _at_least(rows, int(rows.sum()), expected))
+    rose = np.minimum(1, possible * _at_least(rows_now, rows, of_now / of))
     order = np.argsort(-rows, kind="stable")
-    columns = (low, high, rows, either, np.minimum(1, possible * more), np.minimum(1, possible * rose))
-    return [
-        Confusion((one, other), n, of_, p, q)
-        for one, other, n, of_, p, q in zip(*(column[order].tolist() for column in columns), strict=True)
-    ]
+    columns = [c[order].tolist() for c in (low, high, rows, of, rows_now, of_now, more, rose)]
+    return [Confusion((one, other), *rest) for one, other, *rest in zip(*columns, strict=True)]
 
 
 def _at_least(k: Ints, n: Ints | int, share: Floats) -> Floats:

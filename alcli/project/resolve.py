@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.project.answers import ADJUDICATED, LABELED, SKIPPED, UNSURE
-from alcli.project.grouping import Codes, group, ordered, ranked
+from alcli.project.grouping import Codes, group, ordered
 from alcli.project.ledger import current, moments
 from alcli.project.weighing import one_coin
 
@@ -44,11 +44,13 @@ class Resolution:
         rows: every row that has an answer: `id`, `status` (labeled | disputed | skipped | unsure),
             `n_annotators` (who answered in any way); sorted by id.
         standing: positions in the ledger of the answers that stand, by id and annotator.
+        accuracy: by annotator, how often right, where answers are weighed by that.
     """
 
     labels: pa.Table
     rows: pa.Table
     standing: NDArray[np.int64]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
 
 
 def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
@@ -70,8 +72,10 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     )
     ruled, ruling = votes.rulings()
     best = votes.newest() if policy == "latest" else votes.most()
+    accuracy: dict[str, float] = {}
     if policy == "weighted":
-        best = _weighed(votes, best, ranked(ledger["annotator"])[standing], np.where(ruled, ruling, _OPEN))
+        who, people = ordered(ledger["annotator"])
+        best, accuracy = _weighed(votes, best, who[standing], people, np.where(ruled, ruling, _OPEN))
     best = np.where(ruled, ruling, best)
     cast, won = votes.cast(), votes.won(best)
     decided = (best >= 0) & (ruled | (won >= _VOTES_NEEDED[policy](cast)))
@@ -90,7 +94,7 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
     status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
     rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
-    return Resolution(table, rows, standing)
+    return Resolution(table, rows, standing, accuracy)
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,10 @@ class _Votes:
         return found
 
 
-def _weighed(votes: _Votes, most: Codes, who: Codes, ruling: Codes) -> Codes:
-    """(n_rows,) the label of which weights are sure, -1 for none; where all are of one mind, theirs.
+def _weighed(
+    votes: _Votes, most: Codes, who: Codes, people: pa.Array, ruling: Codes
+) -> tuple[Codes, dict[str, float]]:
+    """(n_rows,) the label of which weights are sure, -1 for none, or that of all; each one's accuracy.
 
     Accuracies are learned from rows with several votes, and from those that were decided, whose label is
     known; not from rows that cannot be labeled, or of which adjudicators differ.
@@ -162,13 +168,14 @@ def _weighed(votes: _Votes, most: Codes, who: Codes, ruling: Codes) -> Codes:
     tells = (ruling >= 0) | ((ruling == _OPEN) & (cast > 1))
     at = np.flatnonzero(voted & tells[votes.row])
     if not len(at):
-        return most
+        return most, {}
     rows, known = np.unique(votes.row[at]), np.maximum(ruling, -1)
     trust = one_coin(group(votes.row[at]), group(who[at]), votes.label[at], known[rows])
     split = (votes.won(most) < votes.cast())[rows]
     best = most.copy()
     best[rows[split]] = np.where(trust.sure >= SURE, trust.label, -1)[split]
-    return best
+    names = people.take(pa.array(np.unique(who[at]))).to_pylist()
+    return best, dict(zip(names, trust.accuracy.tolist(), strict=True))
 
 
 def _named(names: list[str], *conditions: NDArray[np.bool_]) -> pa.Array:
