@@ -40,8 +40,7 @@ def predicted(project: Project, answers: Answers, asked: Asked) -> Predicted:
     scored = [round_ for round_ in project.rounds if "score" in round_.steps][-MOST_ROUNDS:]
     again = pa.array([id_ for id_, reason in asked.reason.items() if reason == "relabel"], pa.string())
     fresh = ~pc.is_in(answers.ids, value_set=again).to_numpy(zero_copy_only=False)
-    found = [np.empty(0, dtype=np.int64)]
-    other = [np.empty(0, dtype=bool)]
+    found, other = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=bool)]
     for round_ in scored:
         own = np.flatnonzero((answers.round == round_.number) & (answers.label >= 0) & fresh[answers.row])
         if not len(own):
@@ -60,11 +59,12 @@ def _predictions(project: Project, folder: str, answers: Answers, rows: Codes) -
     """(rows,) the class that was predicted; -1 for one that nobody gives, -2 where there is no score."""
     hashes = hash_strings(answers.ids.take(pa.array(rows)))
     order = np.argsort(hashes)
+    known = hashes[order]
     said = np.full(len(rows), -2)
     for batch in score_files(project.root / folder / "scores")(["id", PREDICTION]):
         of_batch = hash_strings(batch.column("id"))
-        here = np.flatnonzero(isin_sorted(of_batch, hashes[order]))
+        here = np.flatnonzero(isin_sorted(of_batch, known))
         classes = pc.cast(batch.column(PREDICTION).take(pa.array(here)), "string")
         place = pc.index_in(classes, value_set=answers.classes).fill_null(-1).to_numpy()
-        said[order[np.searchsorted(hashes[order], of_batch[here])]] = place
+        said[order[np.searchsorted(known, of_batch[here])]] = place
     return said

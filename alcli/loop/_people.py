@@ -101,14 +101,15 @@ class Answers:
         )
         ruled = np.asarray(pc.equal(table["status"], ADJUDICATED))
         voted = np.flatnonzero(~ruled)
-        version, versions = coded(table["guideline"].take(pa.array(voted[np.argsort(standing[voted])])))
-        in_order = np.empty_like(version)
-        in_order[np.argsort(standing[voted])] = version
+        as_they_came = np.argsort(standing[voted])
+        coming, versions = coded(table["guideline"].take(pa.array(voted[as_they_came])))
+        version = np.empty_like(coming)
+        version[as_they_came] = coming
         return cls(
             row[voted],
             who[voted],
             label[voted],
-            in_order,
+            version,
             table["round"].to_numpy()[voted],
             table["seconds"].cast(pa.float64()).fill_null(np.nan).to_numpy()[voted],
             ids,
