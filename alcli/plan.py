@@ -13,7 +13,7 @@ from alcli.curves.power_law import PowerLaw
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Result, plural
 from alcli.loop._money import Spent
-from alcli.loop._people import Work, work_by_round
+from alcli.loop._people import Answers, Work
 from alcli.loop._spending import spent_on
 from alcli.project import Project
 from alcli.project.history import read_history
@@ -83,7 +83,7 @@ def plan(project: Project, limits: Limits) -> Result:
         )
     metric = cost.metric if cost is not None else "accuracy"
     rounds = Rounds.of(history, metric)
-    people = work_by_round(project)
+    people = Answers.read(project).by_round()
     ahead = _Ahead(limits, cost, rounds.law(), history[-1], _minutes(people, cost))
     sizes = _neighbours(config.query.batch_size)
     rows = [ahead.row(size) for size in sizes]

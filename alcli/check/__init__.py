@@ -25,6 +25,7 @@ CHECKS = (
     "validation",
     "leakage",
     "people",
+    "guideline",
     "money",
     "saving",
     "replays",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alcli.check._look import Look, look
+from alcli.check._shared import Shared
 from alcli.curves.control import Saving
 from alcli.curves.forecast import Rounds
 from alcli.curves.power_law import PowerLaw
@@ -24,14 +26,20 @@ from alcli.evidence import Unmeasured, measure_saving
 from alcli.loop import Progress
 from alcli.loop._calibration import Prospect, prospect
 from alcli.loop._learning import Labeled, classes_of, groups_of
+from alcli.loop._people import Answers
 from alcli.models import read_model
 from alcli.project import LABELS, Project, Round
 from alcli.project.history import Past, read_history
+from alcli.project.intake import checked_ledger
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool, Rows
+from alcli.project.resolve import resolve
 from alcli.project.splits import HELD_OUT, RESERVE, SCHEMA, VALIDATION, Splits
 from alcli.project.standing import Standing
 from alcli.registry import FEATURES, MODELS
+
+_WIDE = 60
+"""Letters of an example."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,9 @@ class Facts:
         look: at the pool.
         splits: empty before `seed`.
         standing: of asked rows; None before `seed`.
+        answers: of people; None before `seed`.
+        shared: their votes on rows that several labeled; None before `seed`.
+        accuracy: of each annotator, where `labels.resolve` weighs answers by it.
         labels: `labels.parquet`; empty before the first ingest.
         history: trained rounds.
         trained: the newest model; None before `train`.
@@ -53,6 +64,9 @@ class Facts:
     look: Look
     splits: Splits
     standing: Standing | None
+    answers: Answers | None
+    shared: Shared | None
+    accuracy: Mapping[str, float]
     labels: pa.Table
     history: Sequence[Past]
     trained: Trained | None
@@ -71,13 +85,18 @@ class Facts:
         seeded = bool(project.rounds) and "seed" in project.rounds[0].steps
         splits = Splits.read(project) if seeded else Splits(SCHEMA.empty_table())
         labels = _labels(project)
-        ids = pc.unique(pa.concat_arrays([splits.ids(VALIDATION, RESERVE), labels["id"].combine_chunks()]))
-        standing = Standing.read(project) if seeded else None
+        standing, answers, shared, accuracy = _people(project) if seeded else (None, None, None, {})
+        ids = [splits.ids(VALIDATION, RESERVE), labels["id"].combine_chunks()]
+        if answers is not None and shared is not None:
+            ids.append(answers.ids.take(shared.example_rows()))
         never = splits.ids(VALIDATION, RESERVE, HELD_OUT)
         if standing is not None:
             never = pc.unique(pa.concat_arrays([never, pa.array(sorted(standing.closed), pa.string())]))
         group_by = project.rounds[0].steps["seed"].more["group_by"] if seeded else None
-        found = look(project, pool, ids, never, group_by, progress)
+        shown = {group_by: None} if group_by is not None else {}
+        if shared:  # rows in which people differ are shown
+            shown |= dict.fromkeys(pool.shown[:1])
+        found = look(project, pool, pc.unique(pa.concat_arrays(ids)), never, list(shown), progress)
         if group_by is not None:
             sealed = _among(found.wanted.ids, splits.ids(VALIDATION, RESERVE))
             splits = splits.grouped(group_by, found.wanted.take(sealed))
@@ -89,6 +108,9 @@ class Facts:
             found,
             splits,
             standing,
+            answers,
+            shared,
+            accuracy,
             labels,
             read_history(project),
             Trained.of(stored, FEATURES, MODELS) if fits else None,
@@ -173,6 +195,16 @@ class Facts:
         space = FeatureSpace({kind: FEATURES.build(kind) for kind in kinds})
         return space.fit(self.open_sample.features)
 
+    def text_of(self, ids: Collection[str]) -> dict[str, str]:
+        """The first column that annotators see, shortened, of those examples that the pool still has."""
+        rows = self.look.wanted
+        here = rows.take(_among(rows.ids, pa.array(list(ids), pa.string())))
+        column = next((here.shown[name] for name in Pool(self.project).shown[:1] if name in here.shown), None)
+        if column is None:
+            return {}
+        texts = (shorten(text, _WIDE, placeholder=" ...") for text in column.to_pylist())
+        return dict(zip(here.ids.to_pylist(), texts, strict=True))
+
     def views(self, rows: Rows) -> Views:
         """Some rows as features."""
         return Views(self.space, rows.features)
@@ -253,6 +285,15 @@ class Facts:
     def n_candidates(self) -> int:
         """Rows of the pool that could still be asked, copies among them."""
         return self.look.n_open
+
+
+def _people(project: Project) -> tuple[Standing, Answers, Shared, Mapping[str, float]]:
+    """From the ledger, read once."""
+    ledger = checked_ledger(project)
+    resolution = resolve(ledger, project.config.labels.resolve)
+    answers = Answers.of(ledger, resolution.standing)
+    shared = Shared.of(answers, project.config.random_state)
+    return Standing.of(project, resolution), answers, shared, resolution.accuracy
 
 
 def _labels(project: Project) -> pa.Table:

@@ -23,7 +23,8 @@ class Finding:
         advice: what to do about it; empty where nothing is to be done.
         value: the one number behind the verdict; None where there is none yet.
         decides: whether the page's verdict counts it: what cannot be said yet does not decide.
-        lines: further lines that `-v` shows.
+        shown: further lines of the page.
+        lines: those that `-v` shows too.
         more: further keys of the JSON document.
     """
 
@@ -33,6 +34,7 @@ class Finding:
     advice: str = ""
     value: float | None = None
     decides: bool = True
+    shown: Sequence[str] = ()
     lines: Sequence[str] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,6 +52,7 @@ class Finding:
             "figure": self.figure,
             "advice": self.advice,
             "decides": self.decides,
+            "shown": list(self.shown),
             "lines": list(self.lines),
             **self.more,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,7 @@ def look(
     pool: Pool,
     ids: pa.Array,
     closed: pa.Array,
-    group_by: str | None,
+    shown: Sequence[str],
     progress: Progress,
 ) -> Look:
     """Read the pool once.
@@ -51,10 +52,9 @@ def look(
     Args:
         ids: rows to bring back whole.
         closed: rows that are no candidates; ids that the pool no longer has may be among them.
-        group_by: the column that rows are to show.
+        shown: columns that rows are to show.
     """
     config, members, closed_ids = project.config, Members(ids), Members(closed)
-    shown = [group_by] if group_by is not None else []
     sample, contents = _Thinned(SAMPLE), _Thinned(_CONTENTS)
     sampled: list[Rows] = []
     wanted: list[Rows] = []

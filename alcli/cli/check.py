@@ -52,7 +52,7 @@ def _show(result: Result, common: Common) -> None:
             (f"{mark:8}", _STYLES[found["verdict"]] if found["decides"] else "dim"),
             (f"{found['name']:{wide}}  ", "bold"),
         ]
-        lines = [found["figure"], *([f"-> {found['advice']}"] if found["advice"] else [])]
+        lines = [found["figure"], *([f"-> {found['advice']}"] if found["advice"] else []), *found["shown"]]
         print_hanging(common, head, [*lines, *(found["lines"] if common.verbose else ())])
     verdict = result.more["verdict"]
     print_hanging(common, [(f"{verdict:8}", _STYLES[verdict])], [_OPENINGS[verdict]])

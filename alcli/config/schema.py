@@ -247,8 +247,11 @@ class LabelsSection(Section):
     label: str = Field("label", description="the label column of label files")
     skip: Labels = Field(("skip",), description="answers that mean: cannot be labeled")
     unsure: Labels = Field(("unsure",), description="answers that mean: I do not know")
-    resolve: Literal["majority", "unanimous", "latest"] = Field(
-        "majority", description="how several annotators' answers become one: majority, unanimous, latest"
+    resolve: Literal["majority", "unanimous", "latest", "weighted"] = Field(
+        "majority",
+        description="how several annotators' answers become one, else they are in dispute: majority (more "
+        "than half of them), unanimous (all), latest (the newest), weighted (who mostly agrees with others "
+        "counts for more; the label must be right with a probability of 0.8)",
     )
 
 

@@ -87,17 +87,28 @@ def alpha(ratings: Ints, rng: np.random.Generator, n_bootstrap: int = 1000) -> E
     """
     if ratings.ndim != 2 or (ratings < -1).any():
         raise ValueError(f"ratings must be class numbers or -1, (items, raters); found {ratings.shape}")
-    counts = _counts(ratings)
-    if not len(counts):
+    items, raters = np.nonzero(ratings >= 0)
+    several = np.bincount(items, minlength=1)[items] > 1
+    item = np.unique(items[several], return_inverse=True)[1]
+    return alpha_of_votes(item, ratings[items, raters][several], rng, n_bootstrap)
+
+
+def alpha_of_votes(
+    item: Ints, label: Ints, rng: np.random.Generator, n_bootstrap: int = 1000
+) -> Estimate | None:
+    """The same of (n,) item numbers from 0, each there twice at least, and (n,) class numbers."""
+    if not len(item):
         return None
-    m = counts.sum(axis=1)
-    observed = (counts * (m[:, None] - counts)).sum(axis=1) / (m - 1)  # of each item, in ratings
-    value = _alphas(np.ones((1, len(m)), dtype=np.int64), counts, observed)[0]
+    m = np.bincount(item)
+    cells, same = np.unique(item * (int(label.max()) + 1) + label, return_counts=True)
+    squares = np.bincount(cells // (int(label.max()) + 1), weights=same.astype(np.float64) ** 2)
+    observed = (m**2 - squares) / (m - 1)  # of each item, in ratings
+    value = _alphas(np.ones((1, len(m)), dtype=np.int64), item, label, observed)[0]
     if not observed.any():
-        total = counts.sum(axis=0)
+        total = np.bincount(label)
         n = int(total.sum())
         return _hardly_perfect(len(m), 1 - float((total * (n - total)).sum()) / (n * (n - 1)))
-    drawn = [_alphas(weights, counts, observed) for weights in resamples(len(m), n_bootstrap, rng)]
+    drawn = [_alphas(weights, item, label, observed) for weights in resamples(len(m), n_bootstrap, rng)]
     return interval(value, np.concatenate(drawn))
 
 
@@ -125,19 +136,9 @@ def _kappas(counts: Ints, cells: Ints) -> Floats:
     return np.where(by_chance < 1, (same - by_chance) / np.where(by_chance < 1, 1 - by_chance, 1), 1.0)
 
 
-def _counts(ratings: Ints) -> Ints:
-    """(items, C) how often each class was given, of items with two ratings or more."""
-    items, raters = np.nonzero(ratings >= 0)
-    n_classes = int(ratings.max(initial=-1)) + 1
-    places = items * n_classes + ratings[items, raters]
-    counts = np.bincount(places, minlength=len(ratings) * n_classes).reshape(len(ratings), n_classes)
-    pairable: Ints = counts[counts.sum(axis=1) > 1]
-    return pairable
-
-
-def _alphas(weights: Ints, counts: Ints, observed: Floats) -> Floats:
-    """(b,) alphas of b weightings of the items."""
-    total = np.einsum("bi,ic->bc", weights, counts)
+def _alphas(weights: Ints, item: Ints, label: Ints, observed: Floats) -> Floats:
+    """(b,) alphas of b weightings (b, items) of the items."""
+    total = sums(weights[:, item], label, int(label.max()) + 1)
     n = total.sum(axis=1)
     expected = (total * (n[:, None] - total)).sum(axis=1) / (n - 1)
     disagreed = np.einsum("bi,i->b", weights, observed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -15,17 +15,22 @@ from numpy.typing import NDArray
 from alcli.project.answers import ADJUDICATED, LABELED, SKIPPED, UNSURE
 from alcli.project.grouping import Codes, group, ordered
 from alcli.project.ledger import current, moments
+from alcli.project.weighing import one_coin
 
-Policy = Literal["majority", "unanimous", "latest"]
+Policy = Literal["majority", "unanimous", "latest", "weighted"]
 
 DISPUTED = "disputed"
+SURE = 0.8
+"""Of `weighted`: the probability from which a label is taken."""
 _STATUSES = (LABELED, SKIPPED, UNSURE, ADJUDICATED)  # an array would load pandas, made at import
-_UNSURE, _RULED = 2, 3
+_LABELED, _UNSURE, _RULED = 0, 2, 3
+_OPEN = -3  # a row that nobody has decided
 
 _VOTES_NEEDED: Mapping[Policy, Callable[[Codes], Codes]] = {
     "majority": lambda cast: cast // 2 + 1,
     "unanimous": lambda cast: cast,
     "latest": lambda cast: np.minimum(cast, 1),
+    "weighted": lambda cast: np.minimum(cast, 1),
 }
 
 
@@ -35,24 +40,27 @@ class Resolution:
 
     Attributes:
         labels: `id`, `label`, `n_annotators` (who labeled it), `agreement` (the share of them that gave
-            this label), `resolution` (single | unanimous | majority | latest | adjudicated); sorted by id.
+            this label), `resolution` (single | unanimous | adjudicated, or the policy); sorted by id.
         rows: every row that has an answer: `id`, `status` (labeled | disputed | skipped | unsure),
             `n_annotators` (who answered in any way); sorted by id.
         standing: positions in the ledger of the answers that stand, by id and annotator.
+        accuracy: by annotator, how often right, where answers are weighed by that.
     """
 
     labels: pa.Table
     rows: pa.Table
     standing: NDArray[np.int64]
+    accuracy: Mapping[str, float] = field(default_factory=dict)
 
 
 def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     """One label a row, from the last answer of each annotator.
 
     Majority means more than half of those who labeled the row, unanimous all of them, latest the newest
-    answer; a row without such a label is in dispute. Skipped and unsure answers are no votes where somebody
-    labeled the row. An adjudicated answer is a vote that decides alone; without a label it says that the row
-    cannot be labeled. Adjudicators who differ leave the row in dispute.
+    answer, weighted all of them or else the label that is right with a probability of `SURE`, by accuracies
+    learned from all rows (`one_coin`); a row without such a label is in dispute. Skipped and unsure answers
+    are no votes where somebody labeled the row. An adjudicated answer is a vote that decides alone; without a
+    label it says that the row cannot be labeled. Adjudicators who differ leave the row in dispute.
     """
     standing = current(ledger)
     (id_, ids), (label, labels) = (ordered(ledger[name]) for name in ("id", "label"))
@@ -62,8 +70,12 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
         pc.index_in(ledger["status"], value_set=pa.array(_STATUSES)).fill_null(-1).to_numpy()[standing],
         moments(ledger)[0][standing],
     )
-    best = votes.newest() if policy == "latest" else votes.most()
     ruled, ruling = votes.rulings()
+    best = votes.newest() if policy == "latest" else votes.most()
+    accuracy: dict[str, float] = {}
+    if policy == "weighted":
+        who, people = ordered(ledger["annotator"])
+        best, accuracy = _weighed(votes, best, who[standing], people, np.where(ruled, ruling, _OPEN))
     best = np.where(ruled, ruling, best)
     cast, won = votes.cast(), votes.won(best)
     decided = (best >= 0) & (ruled | (won >= _VOTES_NEEDED[policy](cast)))
@@ -82,7 +94,7 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
     status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
     rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
-    return Resolution(table, rows, standing)
+    return Resolution(table, rows, standing, accuracy)
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,29 @@ class _Votes:
         found = np.full(self.n_rows, -1, dtype=np.int64)
         found[self.row[order]] = self.label[order]
         return found
+
+
+def _weighed(
+    votes: _Votes, most: Codes, who: Codes, people: pa.Array, ruling: Codes
+) -> tuple[Codes, dict[str, float]]:
+    """(n_rows,) the label of which weights are sure, -1 for none, or that of all; each one's accuracy.
+
+    Accuracies are learned from rows with several votes, and from those that were decided, whose label is
+    known; not from rows that cannot be labeled, or of which adjudicators differ.
+    """
+    voted = (votes.label >= 0) & (votes.status == _LABELED)
+    cast = np.bincount(votes.row[voted], minlength=votes.n_rows)
+    tells = (ruling >= 0) | ((ruling == _OPEN) & (cast > 1))
+    at = np.flatnonzero(voted & tells[votes.row])
+    if not len(at):
+        return most, {}
+    rows, known = np.unique(votes.row[at]), np.maximum(ruling, -1)
+    trust = one_coin(group(votes.row[at]), group(who[at]), votes.label[at], known[rows])
+    split = (votes.won(most) < votes.cast())[rows]
+    best = most.copy()
+    best[rows[split]] = np.where(trust.sure >= SURE, trust.label, -1)[split]
+    names = people.take(pa.array(np.unique(who[at]))).to_pylist()
+    return best, dict(zip(names, trust.accuracy.tolist(), strict=True))
 
 
 def _named(names: list[str], *conditions: NDArray[np.bool_]) -> pa.Array:

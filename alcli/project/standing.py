@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from alcli.project import Project
 from alcli.project.intake import checked_ledger
-from alcli.project.resolve import resolve
+from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, VALIDATION, Splits
 
@@ -34,7 +34,11 @@ class Standing:
     @classmethod
     def read(cls, project: Project) -> Standing:
         """From the selections and the ledger."""
-        resolution = resolve(checked_ledger(project), project.config.labels.resolve)
+        return cls.of(project, resolve(checked_ledger(project), project.config.labels.resolve))
+
+    @classmethod
+    def of(cls, project: Project, resolution: Resolution) -> Standing:
+        """From the selections, and what the ledger comes to."""
         sealed = Splits.read(project).ids(VALIDATION, RESERVE, HELD_OUT)
         rows, labels = resolution.rows, resolution.labels
         labels = labels.filter(pc.invert(pc.is_in(labels["id"], value_set=sealed)))

@@ -22,6 +22,7 @@ from tests.benchmark import (
     stopping,
     strategies,
     text,
+    weighted,
 )
 from tests.benchmark.label_efficiency import beside, published, replay, suite
 from tests.benchmark.measure import say
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "replay": replay.benchmark,
     "stopping": stopping.benchmark,
     "control_share": control_share.benchmark,
+    "weighted": weighted.benchmark,
 }
 USUAL = ("startup", "million", "text", "duplicates")
 LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")

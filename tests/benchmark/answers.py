@@ -30,9 +30,10 @@ def benchmark(options: Namespace) -> None:
             "one CSV": lambda: _ingest(seeded, "answers.csv"),
             "one Parquet file": lambda: _ingest(seeded, "answers.parquet"),
             f"ledger of {FILES:,} files": lambda: _ingest(full, "--rebuild"),
+            "the same, weighted": lambda: _ingest(full, "--rebuild", "--set", "labels.resolve=weighted"),
         },
     )
-    sizes = (n, n, TIMES * n)
+    sizes = (n, n, TIMES * n, TIMES * n)
     rows = [
         [name, f"{size:,}", f"{cost.cpu:.1f}", f"{cost.wall:.1f}", f"{cost.peak:.0f}"]
         for (name, cost), size in zip(costs.items(), sizes, strict=True)
@@ -40,12 +41,12 @@ def benchmark(options: Namespace) -> None:
     show("answers: alcli ingest", ["what", "answers", "CPU s", "clock s", "peak MiB"], rows)
 
 
-def _ingest(project: Path, what: str) -> Cost:
+def _ingest(project: Path, what: str, *settings: str) -> Cost:
     """In a copy, so that each run meets the same project."""
     copy = project.with_name("run")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(project, copy)
-    return alcli(copy, "ingest", what if what.startswith("--") else project.parent / what)
+    return alcli(copy, "ingest", what if what.startswith("--") else project.parent / what, *settings)
 
 
 def _prepare(folder: Path, n: int) -> tuple[Path, Path]:
