@@ -115,6 +115,12 @@ class Round:
         """Where it lies, relative to the project: `rounds/001`."""
         return round_folder(self.number)
 
+    @property
+    def query_files(self) -> list[str]:
+        """What people were asked with, relative to the project; nothing where the round has not asked yet."""
+        step = self.steps.get("query") or self.steps.get("seed")
+        return [] if step is None else list(step.more.get("batches", [f"{self.folder}/query.csv"]))
+
     def with_step(self, step: Step, *, drop: Iterable[str] = ()) -> Round:
         """This round with one more finished step, and without the steps that it undoes."""
         gone = {*drop, step.name}
