@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from alcli.errors import FileError
 from alcli.loop import Result, judge, plural
-from alcli.loop._sharing import file_of
-from alcli.project import LABELS, Project, Round, Step
+from alcli.project import LABELS, Project, Round, Step, share_file
 from alcli.project.deciding import files_to_decide
 from alcli.project.history import read_history
 from alcli.registry import split_spec
 
 _ANSWERED = ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
+_ANSWER = b'"status": "'  # in a line of the labeler that is more than a comment
 _NEW: dict[str, Any] = {
     "stage": "new",
     "pool": None,
@@ -70,7 +71,7 @@ def status(project: Project, folder: Path | None = None) -> Result:
         newest.number,
         changed=False,
         counts={**answered, "pending": pending, "pool": seed.counts["pool"]},
-        warnings=_pool_warnings(project, seed),
+        warnings=[*_pool_warnings(project, seed), *_waiting(project)],
         more=more,
     )
 
@@ -168,11 +169,9 @@ class _Next:
             )
             given_back = self.pending and len(step.more.get("released", ())) >= step.counts["asked"]
             if unanswered and not given_back:
-                batches = step.more.get("batches", [f"{round_.folder}/query.csv"])
-                people = step.more.get("people", {})
-                for name in batches:
+                for name, people in round_.batches.items():
                     if name not in step.more.get("answered", ()):
-                        found += [file_of(name, person) for person in people.get(name, ())] or [name]
+                        found += [share_file(name, person) for person in people] or [name]
         return found
 
 
@@ -185,6 +184,17 @@ def _metrics(project: Project) -> dict[str, Any] | None:
                 return None
             return {**report["metrics"], "change": report["change"], "round": round_.number}
     return None
+
+
+def _waiting(project: Project) -> list[str]:
+    """Journals of `alcli label` with answers that the ledger may not have."""
+    names = []
+    for path in sorted(project.root.glob("rounds/*/answers*.label.jsonl")):
+        with suppress(FileNotFoundError):  # ingested just now
+            if _ANSWER in path.read_bytes():
+                names.append(path.relative_to(project.root).as_posix())
+    how = "somebody is labeling, or a session was cut off: `alcli label` or `alcli ingest` takes them"
+    return [f"answers wait in {', '.join(names)}: {how}"] if names else []
 
 
 def _pool_warnings(project: Project, seed: Step | None) -> list[str]:

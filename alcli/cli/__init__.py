@@ -16,6 +16,7 @@ from alcli.cli import (
     demo,
     ingest,
     init,
+    label,
     plan,
     pull,
     push,
@@ -57,22 +58,8 @@ def _alcli(
     """
 
 
-for module in (
-    init,
-    seed,
-    ingest,
-    train,
-    score,
-    query,
-    push,
-    pull,
-    status,
-    check,
-    plan,
-    simulate,
-    strategies,
-    demo,
-):
+_LOOP = (init, seed, label, push, pull, ingest, train, score, query)
+for module in (*_LOOP, status, check, plan, simulate, strategies, demo):
     module.register(app)
 
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from alcli.loop import plural
 from alcli.loop._asking import Asking
-from alcli.loop._sharing import file_of, share_out
-from alcli.project import File, Round, Step, Transaction
+from alcli.loop._sharing import share_out
+from alcli.project import File, Round, Step, Transaction, share_file
 from alcli.project.selection import QUERY
 
 Predictions = Mapping[str, str] | None
@@ -38,7 +38,7 @@ class Batch:
     @property
     def to_people(self) -> list[str]:
         """What people are given."""
-        return [file_of(self.name, annotator) for annotator in self.annotators] or [self.name]
+        return [share_file(self.name, annotator) for annotator in self.annotators] or [self.name]
 
     @property
     def files(self) -> list[str]:
@@ -64,7 +64,7 @@ class Batch:
         rows: dict[str, tuple[Sequence[str], str]] = {self.name: (self.ids, "")}
         if self.annotators:
             shares = share_out(self.ids, self.overlap, self.annotators, self.needed)
-            rows |= {file_of(self.name, name): (ids, name) for name, ids in shares.items()}
+            rows |= {share_file(self.name, name): (ids, name) for name, ids in shares.items()}
         return rows
 
     def told(self, asking: Asking, further: str = "") -> list[str]:

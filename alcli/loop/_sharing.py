@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from pathlib import PurePosixPath
 
 from alcli.errors import ConfigError
 
@@ -59,9 +58,3 @@ def share_out(
         met.update(frozenset((a, b)) for n, a in enumerate(chosen) for b in chosen[:n])
         given[id_] = chosen
     return {name: [id_ for id_ in ids if name in given[id_]] for name in annotators}
-
-
-def file_of(batch: str, annotator: str) -> str:
-    """Where a person's share of a batch lies: `rounds/001/query-anna.csv`."""
-    path = PurePosixPath(batch)
-    return str(path.with_name(f"{path.stem}-{annotator}{path.suffix}"))

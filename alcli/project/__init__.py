@@ -15,12 +15,12 @@ from typing import Any
 from alcli.config import CONFIG_NAME, Config, Source, load_config
 from alcli.errors import FileError, IntegrityError, StateError
 from alcli.project.lock import command_line, locked
-from alcli.project.manifest import File, Round, Step, read_rounds, round_folder
+from alcli.project.manifest import File, Round, Step, read_rounds, round_folder, share_file
 from alcli.project.transaction import Transaction, end, moving, recover, transaction
 from alcli.tables.atomic import atomic_write, file_error, file_errors, sha256_file
 from alcli.tables.listing import local_files
 
-__all__ = ["File", "Project", "Round", "Step", "Transaction", "round_folder"]
+__all__ = ["File", "Project", "Round", "Step", "Transaction", "round_folder", "share_file"]
 
 SPLITS = "splits.parquet"
 LABELS = "labels.parquet"

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import alcli
@@ -115,6 +115,15 @@ class Round:
         """Where it lies, relative to the project: `rounds/001`."""
         return round_folder(self.number)
 
+    @property
+    def batches(self) -> dict[str, list[str]]:
+        """The files that people were asked with, relative to the project, and who shares each of them."""
+        step = self.steps.get("query") or self.steps.get("seed")
+        if step is None:
+            return {}
+        people = step.more.get("people", {})
+        return {name: people.get(name, []) for name in step.more.get("batches", [f"{self.folder}/query.csv"])}
+
     def with_step(self, step: Step, *, drop: Iterable[str] = ()) -> Round:
         """This round with one more finished step, and without the steps that it undoes."""
         gone = {*drop, step.name}
@@ -197,3 +206,9 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def share_file(batch: str, annotator: str) -> str:
+    """Where a person's share of a batch lies: `rounds/001/query-anna.csv`."""
+    path = PurePosixPath(batch)
+    return str(path.with_name(f"{path.stem}-{annotator}{path.suffix}"))

@@ -61,10 +61,15 @@ def fsync(path: Path) -> None:
         os.close(handle)
 
 
+def scratch_of(path: Path) -> Path:
+    """The temporary name: always the same one, so that the next run overwrites what a killed one left."""
+    return path.with_name(f".{path.name}.tmp-alcli")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; it takes the name `path` only when the block ends well."""
-    scratch = path.with_name(f".{path.name}.tmp-alcli")  # one name: the next run overwrites a killed one's
+    scratch = scratch_of(path)
     try:
         yield scratch
         with file_errors(path):

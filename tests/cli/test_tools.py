@@ -89,6 +89,14 @@ def _xlsx(query, out):
     return out.with_suffix(".xlsx")
 
 
+def _labeler(query, out):
+    lines = _json(query)
+    for line in lines:
+        line |= {"label": topic(line["alcli_id"]), "annotator": "ann", "status": "labeled"}
+        line |= {"labeled_at": "2026-11-01T10:00:00.5+00:00", "seconds": 2.5}
+    return _written(out.with_suffix(".jsonl"), lines)
+
+
 def _table(query, out):
     member = FORMATS.build(query.suffix.removeprefix("."))
     columns = member.read(query).table.to_pydict()
@@ -102,6 +110,7 @@ PEOPLE = {
     "doccano": _doccano,
     "argilla": _argilla,
     "huggingface": _huggingface,
+    "labeler": _labeler,
     "xlsx": _xlsx,
     "jsonl": _table,
     "parquet": _table,

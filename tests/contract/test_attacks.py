@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alcli.cli import app
+from alcli.labeling import Wanted, open_work
 from alcli.project import Project
 from alcli.project.standing import Standing
 
@@ -258,10 +259,10 @@ def planted_score(*, forge):
     return attack
 
 
-def planted_choice(*, forge):
+def planted_choice(*, forge, split="validation"):
     def attack(lab):
         row = {
-            "id": some(lab, "validation"),
+            "id": some(lab, split),
             "rank": 9,
             "score": 9.0,
             "strategy": "margin",
@@ -321,3 +322,14 @@ def test_a_strategy_that_looks_at_labels_is_shown_none_of_a_sealed_row(lab):
     assert known.asked.reason[some(lab, "validation")] == "strategy"
     assert not known.labels.keys() & sealed_ids(lab)
     assert known.labels.keys() == {*lab.ids(1), *lab.split("seed")} - sealed_ids(lab)
+
+
+def test_the_labeler_shows_no_row_of_which_nobody_may_know_the_label(lab):
+    planted_choice(forge=True, split="reserve")(lab)
+    query = lab.root / "rounds/001/query.csv"
+    sealed = lab.secret["reserve"] | lab.secret["held_out"]
+    query.write_text(query.read_text() + "".join(f"{id_},words,\n" for id_ in sorted(sealed)))
+    lab("ingest", "--retract", "answers-1.csv")
+    shown = {row.id for row in open_work(Project.open(lab.root), Wanted(), "").rows}
+    assert shown >= set(lab.ids(1)) - sealed
+    assert not shown & sealed

@@ -18,6 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alcli.labeling import Journal, Session, Wanted, open_work
+from alcli.project import Project
+from alcli.project.answers import LABELED
+
 SERVER = """
 import gc, importlib, json, os, pathlib, pkgutil, signal, sys
 import alcli, alcli.cli
@@ -182,6 +186,16 @@ def before_skip_invalid(lab):
     return ["ingest", "answers.csv", "--skip-invalid"]
 
 
+def before_label(lab):
+    """All rows were answered in a session that was cut off before it gave the answers to ingest."""
+    lab("seed")
+    work = open_work(Project.open(lab.root), Wanted(), "")
+    session = Session(work, Journal(work.journal, ""))
+    for row in session.rows:
+        session.answer(LABELED, lab.data.truth[row.id])
+    return ["label"]
+
+
 STATES = [
     before_seed,
     before_ingest,
@@ -196,6 +210,7 @@ STATES = [
     before_extension,
     before_retract,
     before_next_round,
+    before_label,
 ]
 
 
@@ -239,7 +254,7 @@ class Trials:
         assert again == 0, f"{order}: {self.server.text('err')}"
         assert self.contents() == self.wanted, order
         left = {path.name for path in (self.trial / ".alcli").iterdir()}
-        assert left <= {"lock", "digests.json"}, order
+        assert left <= {"lock", "label", "digests.json"}, order
         assert not list(self.trial.rglob("*.tmp-*")), order
         return code != 0
 

@@ -13,7 +13,7 @@ import alcli
 ROOT = Path(alcli.__file__).parent
 MEMBERS = {"strategies", "models", "features", "stopping", "formats", "remote"}
 _LOOP = {"errors", "config", "project", "registry", "tables", "engine", "metrics", "estimate", "temperature"}
-_ABOVE = {"simulate", "report", "status", "evidence", "check", "plan"}
+_ABOVE = {"simulate", "report", "status", "evidence", "check", "plan", "labeling"}
 _ALL = {*_LOOP, "loop", *MEMBERS, *_ABOVE, "curves", "drawing", "cli"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evidence": {*_LOOP, "loop", "models", "curves"},
     "check": {*_LOOP, "loop", "evidence", "models", "curves"},
     "plan": {*_LOOP, "loop", "curves"},
+    "labeling": {*_LOOP, "loop", "formats"},
     "cli": _ALL,
     "__main__": {"cli"},
     "__init__": set(),
@@ -128,7 +129,7 @@ def test_strategies_stopping_metrics_and_curves_know_arrays_only(name):
 @pytest.mark.parametrize("name", [name for name in MODULES if layer(name) not in {"cli", "__main__"}])
 def test_only_the_command_line_prints_and_exits(name):
     tree = MODULES[name]
-    assert not {layer(target) for target in imported(tree)} & {"typer", "rich", "click"}
+    assert not {layer(target) for target in imported(tree)} & {"typer", "rich", "click", "textual"}
     assert not set(calls(tree)) & {"print", "input", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
 
 
