@@ -403,6 +403,17 @@ def test_a_share_of_the_batch_says_whose_it_is(loop):
     assert [row["annotator"] for row in new(loop).values()] == ["anna"]
 
 
+def test_of_a_batch_that_is_shared_out_everyone_sees_their_own_rows(loop):
+    loop.doc("query", "--annotators", "anna,ben")
+    loop.refused("label", kind="data", says="rows are for anna, ben", hint="--annotator")
+    with Terminal(loop, "--annotator", "ben") as terminal:
+        text = terminal.until("0 of 3", "ben")
+    with (loop.root / "rounds/001/query-ben.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["text"][:40] in text
+    with Terminal(loop, "--annotator", "dan") as terminal:
+        terminal.until("0 of 6", "dan")
+
+
 def test_only_rows_that_were_asked_are_shown_and_none_that_the_file_answers(loop):
     asked, sealed = loop.asked(1), loop.of_split("reserve")[0]
     rows = [[sealed, "sealed words", ""], *([id_, texts(loop)[id_], ""] for id_ in asked)]
