@@ -96,6 +96,7 @@ class Intake:
     retired: frozenset[tuple[str, str]] = frozenset()
     copies: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
     validation: Collection[str] | None = None
+    again: Collection[str] = ()
     rows: list[pa.Table] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
@@ -189,7 +190,7 @@ class Intake:
         return path.name if Path(inside).is_absolute() else inside
 
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
-        news = new_answers(checked.good, self.ledger)
+        news = new_answers(checked.good, self.ledger, self._looked_at_again(checked.good))
         source = self.source(path)
         rows = as_rows(news.rows, source=source, sha256=digest, at=self.at)
         self.files[source] = File(digest, checked.good.num_rows)
@@ -212,6 +213,14 @@ class Intake:
             ("unrequested", checked.n_unrequested),
         ):
             self.counts[name] += count
+
+    def _looked_at_again(self, answers: pa.Table) -> list[str]:
+        """Ids asked once more, of which an answer as before is a new one, though no date tells it from that.
+
+        A file that has rows of earlier rounds, too, may as well say again what it said then.
+        """
+        first = pc.min(answers["round"]).as_py()
+        return [id_ for id_ in self.again if self.asked[id_] == first]
 
 
 def with_rows(ledger: pa.Table, rows: pa.Table) -> pa.Table:
@@ -257,7 +266,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Taken:
-    """What an ingest comes to: its files, the ledger with its new rows, and what all answers resolve to."""
+    """What an ingest comes to: its files, the ledger with its new rows, and what all answers resolve to.
+
+    `pending` are the ids that are with people still.
+    """
 
     files: Mapping[str, File]
     classes: Sequence[str]
@@ -265,6 +277,7 @@ class Taken:
     new_rows: pa.Table
     resolution: Resolution
     places: Places
+    pending: Collection[str] = ()
 
     def counts(self) -> dict[str, int]:
         """Rows by what their answers come to."""
@@ -288,7 +301,8 @@ def stage_ingest(
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
     answered = set(rows["id"].to_pylist())
-    waiting = {round_ for id_, round_ in taken.places.asked.items() if id_ not in answered}
+    asked = taken.places.asked
+    waiting = {round_ for id_, round_ in asked.items() if id_ not in answered or id_ in taken.pending}
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),

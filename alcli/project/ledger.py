@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,14 +135,19 @@ class News:
     n_changed: int
 
 
-def new_answers(answers: pa.Table, ledger: pa.Table) -> News:
+def new_answers(answers: pa.Table, ledger: pa.Table, again: Collection[str] = ()) -> News:
     """Which of some answers (`Checked.good`, or rows of the ledger) the ledger does not have.
+
+    Args:
+        again: ids of which an undated answer of another round is another answer.
 
     A retracted answer is not in the ledger any more: sent again, it is new.
     """
     n_old = ledger.num_rows
-    both = _stacked(ledger, answers, _IDENTITY)
-    identity = group(*(coded(both[name])[0] for name in _IDENTITY))
+    both = _stacked(ledger, answers, (*_IDENTITY, "round"))
+    looked = pc.is_in(both["id"], value_set=pa.array(list(again), pa.string()))
+    look = np.where(pc.and_(looked, pc.is_null(both["labeled_at"])), both["round"], 0)
+    identity = group(*(coded(both[name])[0] for name in _IDENTITY), group(look))
     pair = group(*(coded(both[name])[0] for name in ("id", "annotator")))
     old, sent = identity[:n_old], identity[n_old:]
     alive = _alive(ledger)

@@ -37,7 +37,8 @@ class Resolution:
         labels: `id`, `label`, `n_annotators` (who labeled it), `agreement` (the share of them that gave
             this label), `resolution` (single | unanimous | majority | latest | adjudicated); sorted by id.
         rows: every row that has an answer: `id`, `status` (labeled | disputed | skipped | unsure),
-            `n_annotators` (who answered in any way); sorted by id.
+            `n_annotators` (who answered in any way), `round` (the newest in which an answer that stands was
+            asked for); sorted by id.
         standing: positions in the ledger of the answers that stand, by id and annotator.
     """
 
@@ -81,7 +82,9 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     )
     conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
     status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
-    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
+    newest = np.zeros(len(ids), dtype=np.int64)
+    np.maximum.at(newest, votes.row, ledger["round"].to_numpy()[standing])
+    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row), "round": newest})
     return Resolution(table, rows, standing)
 
 
