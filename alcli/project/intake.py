@@ -190,7 +190,7 @@ class Intake:
         return path.name if Path(inside).is_absolute() else inside
 
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
-        news = new_answers(checked.good, self.ledger, self._looked_at_again(checked.good))
+        news = new_answers(checked.good, self.ledger, self.again)
         source = self.source(path)
         rows = as_rows(news.rows, source=source, sha256=digest, at=self.at)
         self.files[source] = File(digest, checked.good.num_rows)
@@ -213,14 +213,6 @@ class Intake:
             ("unrequested", checked.n_unrequested),
         ):
             self.counts[name] += count
-
-    def _looked_at_again(self, answers: pa.Table) -> list[str]:
-        """Ids asked once more, of which an answer as before is a new one, though no date tells it from that.
-
-        A file that has rows of earlier rounds, too, may as well say again what it said then.
-        """
-        first = pc.min(answers["round"]).as_py()
-        return [id_ for id_ in self.again if self.asked[id_] == first]
 
 
 def with_rows(ledger: pa.Table, rows: pa.Table) -> pa.Table:

@@ -86,7 +86,7 @@ def compared(plain: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[fl
     """Of two curves, (n, 2) labels and values each, over the labels that both have.
 
     Returns:
-        By how much the other is higher at the end, and on average; the plain one's last value; the labels there.
+        By how much the other is higher at the end, and on average; the plain one's end; the labels there.
     """
     labels = min(plain[-1, 0], other[-1, 0])
     grid = np.linspace(max(plain[0, 0], other[0, 0]), labels, _GRID)

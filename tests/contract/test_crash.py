@@ -144,6 +144,27 @@ def before_query(lab):
     return ["query"]
 
 
+def before_query_with_doubts(lab):
+    before_train(lab)
+    lab("train")
+    lab("score")
+    return ["query", "--set", "query.relabel=0.5", "--annotators", "ann,ben"]
+
+
+def before_second_opinions(lab):
+    """Two rows asked once more: one answer is as before, one is not, so that it is in dispute."""
+    lab("seed")
+    lab("ingest", lab.labels(lab.ids(0), "seeds.csv"))
+    for step in ("train", "score"):
+        lab(step)
+    lab("query", "--set", "query.relabel=0.5")
+    again = [row["id"] for row in lab.asked(1).to_pylist() if row["reason"] == "relabel"]
+    told = [lab.data.truth[again[0]], *(("sea", "sky")[lab.data.truth[id_] == "sea"] for id_ in again[1:])]
+    lines = [f"{id_},{label},ann" for id_, label in zip(again, told, strict=True)]
+    (lab.root / "second.csv").write_text("\n".join(["id,label,annotator", *lines]) + "\n")
+    return ["ingest", "second.csv"]
+
+
 def before_more(lab):
     before_query(lab)
     lab("query")
@@ -191,6 +212,8 @@ STATES = [
     before_score,
     before_score_again,
     before_query,
+    before_query_with_doubts,
+    before_second_opinions,
     before_more,
     before_release,
     before_extension,
