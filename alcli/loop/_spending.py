@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alcli.loop._money import Spent
 from alcli.project import LEDGER, Project
 from alcli.project.ledger import current, read_ledger
-from alcli.project.selection import read_asked
+from alcli.project.selection import RELABEL, read_asked
 from alcli.project.splits import VALIDATION, Splits
 
 
@@ -37,8 +37,18 @@ def spent_on(project: Project, before: int | None = None) -> Spent:
     )
 
 
+def second_opinions(project: Project, before: int) -> int:
+    """Answers to rows that were asked once more, before a round."""
+    ledger = read_ledger(project.root / LEDGER)
+    again = _asked_again(project, ledger) & (ledger["round"].to_numpy() < before)
+    return len(current(ledger.filter(pa.array(again))))
+
+
 def _asked_again(project: Project, ledger: pa.Table) -> NDArray[np.bool_]:
     """(n,) answers to rows of which the label was in doubt, since they were asked about it."""
+    queries = [round_.steps["query"] for round_ in project.rounds if "query" in round_.steps]
+    if not any(query.counts.get(RELABEL) for query in queries):
+        return np.zeros(ledger.num_rows, dtype=np.bool_)
     asked = read_asked(project)
     since = pa.array([asked.rounds[id_] for id_ in asked.again], pa.int64())
     place = pc.index_in(ledger["id"], value_set=pa.array(list(asked.again), pa.string()))

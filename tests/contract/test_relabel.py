@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alcli.loop._by_chance import reasons
-from alcli.loop._spending import spent_on
+from alcli.loop._spending import second_opinions, spent_on
 from alcli.project import Project
 
 CLASSES = ("sea", "sky", "stone")
@@ -325,6 +325,7 @@ def test_every_second_answer_is_paid(noisy):
     assert spent_on(Project.open(lab.root)).answers == before + 3
     lab("ingest", lab.labels([second], "corrected.csv", told[second]))
     assert spent_on(Project.open(lab.root)).answers == before + 3
+    assert [second_opinions(Project.open(lab.root), number) for number in (1, 2)] == [0, 3]
 
 
 def test_a_retracted_opinion_is_open_again(noisy):
