@@ -145,19 +145,19 @@ def before_query(lab):
 
 
 def before_query_with_doubts(lab):
+    lab.configure(
+        query={"batch_size": 6, "relabel": 0.5}, seed={"size": 24}, split={"validation": 10, "reserve": 5}
+    )
     before_train(lab)
     lab("train")
     lab("score")
-    return ["query", "--set", "query.relabel=0.5", "--annotators", "ann,ben"]
+    return ["query", "--annotators", "ann,ben"]
 
 
 def before_second_opinions(lab):
-    """Two rows asked once more: one answer is as before, one is not, so that it is in dispute."""
-    lab("seed")
-    lab("ingest", lab.labels(lab.ids(0), "seeds.csv"))
-    for step in ("train", "score"):
-        lab(step)
-    lab("query", "--set", "query.relabel=0.5")
+    """Rows asked once more: one answer is as before, the others are not, so that these are in dispute."""
+    before_query_with_doubts(lab)
+    lab("query")
     again = [row["id"] for row in lab.asked(1).to_pylist() if row["reason"] == "relabel"]
     told = [lab.data.truth[again[0]], *(("sea", "sky")[lab.data.truth[id_] == "sea"] for id_ in again[1:])]
     lines = [f"{id_},{label},ann" for id_, label in zip(again, told, strict=True)]
