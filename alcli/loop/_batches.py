@@ -75,8 +75,9 @@ class Batch:
         words = [f"Give {files} to people: {plural(len(self.ids), further + 'row')} to label."]
         if self.labeled_by:
             rows = plural(len(self.labeled_by), "of them has", "of them have")
-            how = "as far as can be in others' files" if self.annotators else "give them to somebody else"
-            words.append(f"{rows} a label that is in doubt (reason relabel): {how} than before.")
+            how = "each is in the file of somebody who did not give it, if there is one"
+            how = how if self.annotators else "best answered by somebody who did not give it"
+            words.append(f"{rows} a label that is in doubt (reason relabel): {how}.")
         if not self.overlap:
             return words
         rows = plural(len(self.overlap), "of them is", "of them are")
