@@ -18,6 +18,7 @@ from alcli.engine import Part, Trained, Views
 from alcli.loop import plural
 from alcli.loop._by_chance import reasons
 from alcli.loop._learning import Labeled, classes_of, learn, training_rng
+from alcli.loop._spending import second_opinions
 from alcli.metrics import HIGHER_IS_BETTER, resampled
 from alcli.models import read_model
 from alcli.project import LABELS, Project
@@ -98,7 +99,8 @@ def measure_saving(project: Project, rows: Rows, metric: str = "accuracy") -> Sa
     counts = project.rounds[0].steps["seed"].counts
     evidence = Evidence(config, round_.number, trained, classes, train, _origin(project, train.rows), held)
     n_pool = int(counts["pool"]) - sum(int(counts[name]) for name in _SEALED)
-    return evidence.saving(int(round_.steps["train"].counts["labeled"]), n_pool, metric)
+    n_labels = int(round_.steps["train"].counts["labeled"]) + second_opinions(project, round_.number)
+    return evidence.saving(n_labels, n_pool, metric)
 
 
 def _origin(project: Project, rows: Rows) -> Origin:
@@ -135,7 +137,7 @@ class Evidence:
         """The labels that the trained model did without.
 
         Args:
-            n_labels: that it learned from.
+            n_labels: that it learned from, and further answers to rows whose label was in doubt.
             n_pool: rows that may be labeled at all.
         """
         if self.origin.by_chance.all():

@@ -293,7 +293,7 @@ def _people(project: Project) -> tuple[Standing, Answers, Shared, Mapping[str, f
     resolution = resolve(ledger, project.config.labels.resolve)
     answers = Answers.of(ledger, resolution.standing)
     shared = Shared.of(answers, project.config.random_state)
-    return Standing.of(project, resolution), answers, shared, resolution.accuracy
+    return Standing.of_project(project, ledger, resolution), answers, shared, resolution.accuracy
 
 
 def _labels(project: Project) -> pa.Table:

@@ -23,6 +23,7 @@ Strategies = Annotated[
 BatchSizes = Annotated[str, Option(metavar="LIST", help="Batch sizes, by commas.")]
 Models = Annotated[str, Option(metavar="LIST", help="Models, by commas.")]
 SeedStrategies = Annotated[str, Option(metavar="LIST", help="Seed strategies, by commas.")]
+Relabel = Annotated[str, Option(metavar="LIST", help="Shares of query.relabel, by commas: 0,0.1.")]
 Repeats = Annotated[int, Option(min=1, help="Replays of each, from other splits.")]
 Rounds = Annotated[int | None, Option(min=0, help="Queries a replay.  [default: 15]", show_default=False)]
 Budget = Annotated[int | None, Option(min=1, help="Training labels a replay, instead of rounds.")]
@@ -69,6 +70,7 @@ def register(app: typer.Typer) -> None:
         batch_sizes: BatchSizes = "",
         models: Models = "",
         seed_strategies: SeedStrategies = "",
+        relabel: Relabel = "",
         repeats: Repeats = 30,
         rounds: Rounds = None,
         budget: Budget = None,
@@ -92,7 +94,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("name the true labels by --labels FILE, or --from-project")
         options = module.Options(
             labels=labels,
-            choices=module.Choices(strategies, batch_sizes, models, seed_strategies),
+            choices=module.Choices(strategies, batch_sizes, models, seed_strategies, relabel),
             repeats=repeats,
             rounds=rounds,
             budget=budget,

@@ -184,6 +184,11 @@ class Query(Section):
     overlap_annotators: Annotated[int, Field(ge=2)] = Field(
         2, description="how many annotators answer a row of the overlap"
     )
+    relabel: Share = Field(
+        0.0,
+        description="share of the batch spent on labeled rows whose label is most likely wrong, for a second "
+        "opinion; strategy, quotas, explore and overlap share out the others",
+    )
     max_similarity: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.95, description="no row nearer than this (cosine of text or embedding) to another or a labeled one"
     )

@@ -150,6 +150,7 @@ def check_names(project: Project) -> None:
             raise ConfigError(error.message, where=project.source.where(key), hint=error.hint) from error
     _check_diversity(project)
     _check_calibration(project)
+    _check_relabel(project)
 
 
 def _check_diversity(project: Project) -> None:
@@ -178,6 +179,15 @@ def _check_calibration(project: Project) -> None:
         message = f"{model.calibrate!r} needs a model that alcli trains, and {model.name!r} is none"
         hint = "remove it; calibrate your predictions before you write them into the pool"
         raise ConfigError(message, where=project.source.where("model.calibrate"), hint=hint)
+
+
+def _check_relabel(project: Project) -> None:
+    """Doubt is what a model says of a label that it has not learned from."""
+    name = project.config.model.name
+    if project.config.query.relabel and not MODELS.load(name).learns:
+        message = f"query.relabel needs a model that alcli trains, and {name!r} is none"
+        hint = "remove it; a file of labels to correct can be ingested at any time"
+        raise ConfigError(message, where=project.source.where("query.relabel"), hint=hint)
 
 
 def _check_survey(strategy: Any, where: str) -> None:

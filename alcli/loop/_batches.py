@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.compute as pc
@@ -27,6 +27,7 @@ class Batch:
         overlap: those that several annotators answer.
         annotators: who shares it; nobody where there is the one file.
         needed: how many of them answer a row of the overlap.
+        labeled_by: of each row whose label is in doubt, who gave it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Batch:
     overlap: frozenset[str]
     annotators: Sequence[str]
     needed: int
+    labeled_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def to_people(self) -> list[str]:
@@ -63,7 +65,7 @@ class Batch:
         """Its files: name -> ids, and whose they are."""
         rows: dict[str, tuple[Sequence[str], str]] = {self.name: (self.ids, "")}
         if self.annotators:
-            shares = share_out(self.ids, self.overlap, self.annotators, self.needed)
+            shares = share_out(self.ids, self.overlap, self.annotators, self.needed, self.labeled_by)
             rows |= {share_file(self.name, name): (ids, name) for name, ids in shares.items()}
         return rows
 
@@ -71,6 +73,11 @@ class Batch:
         """What to do with it, in words."""
         files = ", ".join(asking.give(name) for name in self.to_people)
         words = [f"Give {files} to people: {plural(len(self.ids), further + 'row')} to label."]
+        if self.labeled_by:
+            rows = plural(len(self.labeled_by), "of them has", "of them have")
+            how = "each is in the file of somebody who did not give it, if there is one"
+            how = how if self.annotators else "best answered by somebody who did not give it"
+            words.append(f"{rows} a label that is in doubt (reason relabel): {how}.")
         if not self.overlap:
             return words
         rows = plural(len(self.overlap), "of them is", "of them are")
@@ -86,9 +93,11 @@ def _of(ids: Sequence[str], predictions: Predictions) -> list[str] | None:
 def kept(batch: Batch, done: Step | None = None) -> dict[str, Any]:
     """What the entry of a query keeps of its newest batch, beside what it had of the others."""
     found: dict[str, Any] = {"overlap_annotators": batch.needed} if batch.overlap else {}
+    before = done.more if done is not None else {}
     if batch.annotators:
-        before = done.more.get("people", {}) if done is not None else {}
-        found["people"] = {**before, batch.name: list(batch.annotators)}
+        found["people"] = {**before.get("people", {}), batch.name: list(batch.annotators)}
+    if batch.labeled_by:
+        found["labeled_by"] = {**before.get("labeled_by", {}), **batch.labeled_by}
     return found
 
 
@@ -100,6 +109,7 @@ def batches_of(round_: Round, step: Step, selection: Any) -> list[Batch]:
     for name, (first, last) in places.items():
         rows = selection.filter(pc.and_(pc.greater_equal(rank, first), pc.less_equal(rank, last)))
         overlap = rows.filter(pc.equal(rows["reason"], "overlap"))["id"].to_pylist()
-        people = step.more.get("people", {}).get(name, ())
-        batches.append(Batch(name, rows["id"].to_pylist(), frozenset(overlap), people, needed))
+        people, ids = step.more.get("people", {}).get(name, ()), rows["id"].to_pylist()
+        by = {id_: names for id_, names in step.more.get("labeled_by", {}).items() if id_ in set(ids)}
+        batches.append(Batch(name, ids, frozenset(overlap), people, needed, by))
     return batches

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from alcli.project import Project
-from alcli.project.selection import read_selection
+from alcli.project.selection import RELABEL, read_selection
 from alcli.registry import STRATEGIES
 
 _NEAR_RANDOM = ("random_sampling", "stratified")
@@ -27,11 +27,12 @@ class Why(NamedTuple):
 
 
 def reasons(project: Project) -> Mapping[str, Why]:
-    """Why each row was asked last."""
+    """Why each row was asked last, when it had no label yet."""
     found: dict[str, Why] = {}
     for round_ in project.rounds:
         if {"seed", "query"} & set(round_.steps):
             for row in read_selection(project, round_.folder).to_pylist():
-                name = STRATEGIES.aliases.get(row["strategy"], row["strategy"])
-                found[row["id"]] = Why(round_.number, row["reason"], name)
+                if row["reason"] != RELABEL:
+                    name = STRATEGIES.aliases.get(row["strategy"], row["strategy"])
+                    found[row["id"]] = Why(round_.number, row["reason"], name)
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from alcli.errors import ConfigError
 
@@ -35,22 +36,32 @@ def check_names(annotators: Sequence[str], needed: int) -> None:
 
 
 def share_out(
-    ids: Sequence[str], overlap: Collection[str], annotators: Sequence[str], needed: int
+    ids: Sequence[str],
+    overlap: Collection[str],
+    annotators: Sequence[str],
+    needed: int,
+    labeled_by: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> dict[str, list[str]]:
     """Each annotator's ids, in the batch's order: overlap rows for `needed` of them, the others for one.
 
-    The files differ by one row at most, and overlap rows go round all pairs as evenly as that allows.
+    The files differ by one row at most, and overlap rows go round all pairs as evenly as that allows. A row
+    that somebody has labeled goes to somebody else, where there is one.
 
     >>> share_out(["a", "b", "c"], {"b"}, ["anna", "ben"], 2)
     {'anna': ['a', 'b'], 'ben': ['b', 'c']}
+    >>> share_out(["a", "b"], (), ["anna", "ben"], 2, {"b": ["ben"]})
+    {'anna': ['b'], 'ben': ['a']}
     """
     load: Counter[str] = Counter()
     met: Counter[frozenset[str]] = Counter()
     given: dict[str, list[str]] = {}
-    for id_ in sorted(ids, key=lambda id_: id_ not in overlap):  # the overlap first: single rows even it out
+    # those that not everyone may have come first: single rows even it out
+    for id_ in sorted(ids, key=lambda id_: (id_ not in overlap, id_ not in labeled_by)):
         chosen: list[str] = []
+        theirs = labeled_by.get(id_, ())
         for _ in range(needed if id_ in overlap else 1):
             free = [name for name in annotators if name not in chosen]
+            free = [name for name in free if name not in theirs] or free
             chosen.append(
                 min(free, key=lambda n: (load[n], sum(met[frozenset((n, other))] for other in chosen)))
             )

@@ -87,8 +87,10 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
     places = Places(splits.ids(VALIDATION), asked.rounds)
-    taken = Taken(intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places)
-    pending = _pending(resolution, asked)
+    pending = asked.pending(resolution.rows)
+    taken = Taken(
+        intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places, pending
+    )
     disputed = open_disputes(resolution, pending)
     counts = {**intake.counts, **taken.counts(), "pending": len(pending)}
     written = _list_rejected(intake, options)
@@ -158,6 +160,7 @@ def _intake(
         retired=_retired(ledger, classes or ()),
         copies=lambda ids: _copies(project, pool, ids),
         validation=splits.ids(VALIDATION).to_pylist(),
+        again=asked.again,
     )
 
 
@@ -183,12 +186,6 @@ def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
         return 0
     pair = group(*(coded(ledger[name])[0] for name in ("id", "annotator")))
     return int(np.isin(pair[new], pair[:n_before]).sum())
-
-
-def _pending(resolution: Resolution, asked: Asked) -> frozenset[str]:
-    """Rows that are still with people."""
-    rows = resolution.rows
-    return asked.pending(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
 
 
 def _list_rejected(intake: Intake, options: Options) -> list[str]:

@@ -50,7 +50,7 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
         changed=bool(transfer.changes or written) and not dry_run,
         counts=transfer.counts,
         files=written,
-        warnings=transfer.warnings(standing.asked.released - standing.answers.keys()),
+        warnings=transfer.warnings(standing.asked.released - standing.status.keys()),
         summary=_summary(transfer, dry_run=dry_run),
         more={"dry_run": dry_run, "project": transfer.number, "address": transfer.address},
     )

@@ -15,6 +15,7 @@ from alcli.errors import IntegrityError, StateError
 from alcli.loop import Result, judge, plural
 from alcli.loop._asking import Asking, predictions_of
 from alcli.loop._batches import Batch, batches_of, kept
+from alcli.loop._doubt import doubted, mixed
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
 from alcli.loop._sharing import check_names
@@ -25,6 +26,7 @@ from alcli.project.pool import Pool
 from alcli.project.scores import score_files
 from alcli.project.selection import (
     QUERY,
+    RELABEL,
     SELECTION,
     Choice,
     read_selection,
@@ -35,7 +37,7 @@ from alcli.project.splits import SEED, Splits
 from alcli.project.standing import Standing
 from alcli.registry import split_spec
 
-READS = ("id", "features", "query", "labels.id", "labels.label", "random_state")
+READS = ("id", "features", "model", "query", "labels.id", "labels.label", "random_state")
 
 
 def query(project: Project, more: int = 0, tool: str | None = None, annotators: Sequence[str] = ()) -> Result:
@@ -63,7 +65,7 @@ def query(project: Project, more: int = 0, tool: str | None = None, annotators: 
     picking = _picking(project, round_, standing)
     size = more or wanted.batch_size
     with threadpool_limits(1, user_api="blas"):  # products this small lose more to threads than they gain
-        choices = picking.choose(size)
+        choices = _chosen(project, picking, size)
     _refuse_sealed(project, round_, choices)
     if done is not None:
         return _add(project, done, picking, choices, asking, (size, annotators))
@@ -76,7 +78,7 @@ def query(project: Project, more: int = 0, tool: str | None = None, annotators: 
     folder = round_.folder
     if not choices:
         return _nothing_left(round_, counts)
-    batch = _batch(f"{folder}/{QUERY}", choices, annotators, wanted.overlap_annotators)
+    batch = _batch(f"{folder}/{QUERY}", choices, annotators, wanted.overlap_annotators, standing)
     with project.change() as change:
         outputs = stage_selection(change, folder, selection_table(choices))
         outputs |= batch.stage(asking, change, predictions_of(project, round_, batch.ids))
@@ -105,6 +107,19 @@ def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
     return picking
 
 
+def _chosen(project: Project, picking: Picking, size: int) -> list[Choice]:
+    """New rows, and among them those whose label is in doubt."""
+    ground, wanted = picking.ground, round(size * project.config.query.relabel)
+    if not wanted:
+        return picking.choose(size)
+    splits = Splits.read_with_groups(project, Pool(project))
+    again = doubted(ground, splits, picking.standing, wanted)
+    if len(again) < wanted:
+        few = f"only {len(again):,} of {wanted:,} rows of query.relabel: no more labels that can be doubted"
+        picking.notes.append(few)
+    return mixed(picking.choose(size - len(again)), again, ground)
+
+
 def _refuse_sealed(project: Project, round_: Round, choices: Sequence[Choice]) -> None:
     """No scores rank a sealed row, unless somebody put it there.
 
@@ -128,13 +143,17 @@ def _against(project: Project) -> list[str]:
 
 
 def _by_reason(choices: Sequence[Choice]) -> dict[str, int]:
-    """How many rows were drawn at random, and how many are for two annotators."""
-    return {reason: sum(choice.reason == reason for choice in choices) for reason in ("explore", "overlap")}
+    """How many rows were drawn at random, are for two annotators, or have a label that is in doubt."""
+    reasons = ("explore", "overlap", RELABEL)
+    return {reason: sum(choice.reason == reason for choice in choices) for reason in reasons}
 
 
-def _batch(name: str, choices: Sequence[Choice], annotators: Sequence[str], needed: int) -> Batch:
+def _batch(
+    name: str, choices: Sequence[Choice], annotators: Sequence[str], needed: int, standing: Standing
+) -> Batch:
     overlap = frozenset(choice.id for choice in choices if choice.reason == "overlap")
-    return Batch(name, [choice.id for choice in choices], overlap, annotators, needed)
+    by = {choice.id: [standing.single[choice.id].annotator] for choice in choices if choice.reason == RELABEL}
+    return Batch(name, [choice.id for choice in choices], overlap, annotators, needed, by)
 
 
 def release(project: Project) -> Result:
@@ -304,7 +323,7 @@ def _add(
     )
     name = f"{folder}/query-{len(batches) + 1}.csv"
     needed = done.more.get("overlap_annotators", project.config.query.overlap_annotators)
-    batch = _batch(name, choices, annotators, needed)
+    batch = _batch(name, choices, annotators, needed, picking.standing)
     before = read_selection(project, folder)
     first = max(before["rank"].to_pylist()) + 1
     before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(batch.ids, pa.string()))))

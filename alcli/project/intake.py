@@ -96,6 +96,7 @@ class Intake:
     retired: frozenset[tuple[str, str]] = frozenset()
     copies: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
     validation: Collection[str] | None = None
+    again: Collection[str] = ()
     rows: list[pa.Table] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
@@ -189,7 +190,7 @@ class Intake:
         return path.name if Path(inside).is_absolute() else inside
 
     def _keep(self, checked: Checked, path: Path, digest: str) -> None:
-        news = new_answers(checked.good, self.ledger)
+        news = new_answers(checked.good, self.ledger, self.again)
         source = self.source(path)
         rows = as_rows(news.rows, source=source, sha256=digest, at=self.at)
         self.files[source] = File(digest, checked.good.num_rows)
@@ -262,7 +263,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Taken:
-    """What an ingest comes to: its files, the ledger with its new rows, and what all answers resolve to."""
+    """What an ingest comes to: its files, the ledger with its new rows, and what all answers resolve to.
+
+    `pending` are the ids that are with people still.
+    """
 
     files: Mapping[str, File]
     classes: Sequence[str]
@@ -270,6 +274,7 @@ class Taken:
     new_rows: pa.Table
     resolution: Resolution
     places: Places
+    pending: Collection[str] = ()
 
     def counts(self) -> dict[str, int]:
         """Rows by what their answers come to."""
@@ -293,7 +298,8 @@ def stage_ingest(
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
     places = taken.places
-    unanswered = pc.invert(pc.is_in(places.asked_ids, value_set=rows["id"]))
+    open_ = pc.invert(pc.is_in(places.asked_ids, value_set=rows["id"]))
+    open_ = pc.or_(open_, pc.is_in(places.asked_ids, value_set=pa.array(list(taken.pending), pa.string())))
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),
@@ -310,7 +316,7 @@ def stage_ingest(
             "resolve": project.config.labels.resolve,
             "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
             "classes": list(taken.classes),
-            "waiting": sorted(pc.unique(places.asked_in.filter(unanswered)).to_pylist()),
+            "waiting": sorted(pc.unique(places.asked_in.filter(open_)).to_pylist()),
         },
     )
 

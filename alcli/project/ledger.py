@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,17 +135,22 @@ class News:
     n_changed: int
 
 
-def new_answers(answers: pa.Table, ledger: pa.Table) -> News:
+def new_answers(answers: pa.Table, ledger: pa.Table, again: Collection[str] = ()) -> News:
     """Which of some answers (`Checked.good`, or rows of the ledger) the ledger does not have.
 
     A retracted answer is not in the ledger any more: sent again, it is new.
+
+    Args:
+        again: ids of rows that were asked once more; who says again what they said has answered again.
     """
     n_old = ledger.num_rows
-    both = _stacked(ledger, answers, _IDENTITY)
+    both = _stacked(ledger, answers, (*_IDENTITY, "round"))
     identity = group(*(coded(both[name])[0] for name in _IDENTITY))
+    alive = _alive(ledger)
+    if again:
+        identity = group(identity, _looks(both, identity, alive, again))
     pair = group(*(coded(both[name])[0] for name in ("id", "annotator")))
     old, sent = identity[:n_old], identity[n_old:]
-    alive = _alive(ledger)
     n_kinds = int(identity.max(initial=-1)) + 1
     known = _present(old[alive], n_kinds)[sent]
     first = np.zeros(len(sent), dtype=bool)
@@ -162,6 +167,20 @@ def new_answers(answers: pa.Table, ledger: pa.Table) -> News:
         n_repeated=int((~first).sum()),
         n_changed=int(seen_pairs[pair[n_old:]][new].sum()),
     )
+
+
+def _looks(both: pa.Table, identity: Codes, alive: NDArray[np.bool_], again: Collection[str]) -> Codes:
+    """(n,) the round of each undated answer to a row that was asked once more; else 0.
+
+    A file that repeats older answers to other rows repeats those to such a row too: then 0 as well.
+    """
+    n_old, round_ = len(alive), both["round"].to_numpy()
+    asked = np.asarray(pc.is_in(both["id"], value_set=pa.array(list(again), pa.string())))
+    known = _present(identity[:n_old][alive], int(identity.max(initial=-1)) + 1)[identity[n_old:]]
+    oldest = round_[n_old:][known & ~asked[n_old:]].min(initial=np.iinfo(np.int64).max)
+    fresh = asked[n_old:] & (round_[n_old:] <= oldest)
+    looked = pc.is_in(both["id"], value_set=both["id"].slice(n_old).filter(pa.array(fresh)).combine_chunks())
+    return np.where(np.asarray(looked) & np.asarray(pc.is_null(both["labeled_at"])), round_, 0)
 
 
 def _stacked(ledger: pa.Table, answers: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -42,7 +42,8 @@ class Resolution:
         labels: `id`, `label`, `n_annotators` (who labeled it), `agreement` (the share of them that gave
             this label), `resolution` (single | unanimous | adjudicated, or the policy); sorted by id.
         rows: every row that has an answer: `id`, `status` (labeled | disputed | skipped | unsure),
-            `n_annotators` (who answered in any way); sorted by id.
+            `n_annotators` (who answered in any way), `round` (the newest in which an answer that stands was
+            asked for); sorted by id.
         standing: positions in the ledger of the answers that stand, by id and annotator.
         accuracy: by annotator, how often right, where answers are weighed by that.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,9 @@ from alcli.project import Project, Transaction
 from alcli.project.manifest import File
 
 SELECTION, QUERY = "selection.parquet", "query.csv"
+RELABEL = "relabel"
+"""The reason of a row whose label is in doubt."""
+
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -79,11 +83,20 @@ class Asked:
     several: Mapping[str, int]
     released: frozenset[str]
 
-    def pending(self, answers: Mapping[str, int]) -> frozenset[str]:
-        """Ids still with people, where `answers` counts the annotators who answered each row."""
+    def pending(self, rows: pa.Table) -> frozenset[str]:
+        """Ids still with people, where `rows` are those that have answers, as `Resolution.rows`."""
+        ids = rows["id"].to_pylist()
+        answers = dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True))
+        newest = dict(zip(ids, rows["round"].to_pylist(), strict=True))
         open_ = self.rounds.keys() - answers.keys()
         open_ |= {id_ for id_, needed in self.several.items() if answers.get(id_, 0) < needed}
+        open_ |= {id_ for id_ in self.again if newest.get(id_, -1) < self.rounds[id_]}
         return frozenset(open_ - self.released)
+
+    @cached_property
+    def again(self) -> frozenset[str]:
+        """Ids that were asked once more, since their label was in doubt."""
+        return frozenset(id_ for id_, reason in self.reason.items() if reason == RELABEL)
 
 
 def read_asked(project: Project) -> Asked:

@@ -13,13 +13,20 @@ from alcli.errors import ConfigError
 from alcli.registry import MODELS, STRATEGIES, Registry, split_spec
 
 BASELINE = "random_sampling"
-_PLAIN = ("query.diversity=null", "query.quotas=null", "query.class_balance=false", "query.explore=0")
-"""What the baseline is without: with these it would not be random."""
+_PLAIN = (
+    "query.diversity=null",
+    "query.quotas=null",
+    "query.class_balance=false",
+    "query.explore=0",
+    "query.relabel=0",
+)
+"""What the baseline is without: with these it would not be random, or not all new."""
 _DIMENSIONS = {
     "--strategies": "query.strategy",
     "--batch-sizes": "query.batch_size",
     "--models": "model",
     "--seed-strategies": "seed.strategy",
+    "--relabel": "query.relabel",
 }
 
 
@@ -31,6 +38,7 @@ class Choices:
     batch_sizes: str = ""
     models: str = ""
     seed_strategies: str = ""
+    relabel: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,21 +76,24 @@ def arms_of(choices: Choices, config: Config) -> list[Arm]:
         _distinct(_sizes(choices.batch_sizes)),
         _distinct(_specs("--models", choices.models, config.model.spec, MODELS)),
         _distinct(_specs("--seed-strategies", choices.seed_strategies, config.seed.strategy, STRATEGIES)),
+        _distinct(_shares(choices.relabel)),
     ]
     keys, arms = list(_DIMENSIONS.values()), []
     for strategy, *combination in product(*(found or [None] for found in values)):
-        told = [
-            f"{'seed' if key == 'seed.strategy' else key.rpartition('.')[2]} {label(value)}"
+        told = {
+            key: f"{'seed' if key == 'seed.strategy' else key.rpartition('.')[2]} {label(value)}"
             for key, value, found in zip(keys[1:], combination, values[1:], strict=True)
             if len(found) > 1
-        ]
+        }
         chosen = dict(zip(keys, (strategy, *combination), strict=True))
         settings = tuple(_setting(key, value) for key, value in chosen.items() if value is not None)
-        plain = _PLAIN if _named(strategy) == BASELINE else ()
-        names = [", ".join([label(name), *told]) for name in (strategy, BASELINE)]
+        beside = [words for key, words in told.items() if key != "query.relabel"]
+        name, baseline = ", ".join([label(strategy), *told.values()]), ", ".join([BASELINE, *beside])
+        if _named(strategy) == BASELINE:
+            name, settings = baseline, (*settings, *_PLAIN)
         size = chosen["query.batch_size"] or config.query.batch_size
-        arms.append(Arm(names[0], (*settings, *plain), names[1], size))
-    return arms
+        arms.append(Arm(name, settings, baseline, size))
+    return _distinct(arms)
 
 
 def _specs(option: str, text: str, configured: Any, registry: Registry[Any]) -> list[Any]:
@@ -107,7 +118,7 @@ def _values(option: str, text: str) -> list[Any]:
         found = parse_setting(f"list=[{text}]")[1]
     except ConfigError as error:
         raise ConfigError(error.message, where=option, hint="write a list: margin,badge") from error
-    if not all(isinstance(value, str | Mapping | int) for value in found):
+    if not all(isinstance(value, str | Mapping | int | float) for value in found):
         raise ConfigError(f"{text!r} is no list of names", where=option, hint="write a list: margin,badge")
     return list(found)
 
@@ -122,6 +133,14 @@ def _sizes(text: str) -> list[int]:
     return sizes
 
 
+def _shares(text: str) -> list[float]:
+    shares = _values("--relabel", text)
+    for share in shares:
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise ConfigError(f"{share!r} is no share", where="--relabel", hint="write a list: 0,0.1")
+    return shares
+
+
 def _distinct(values: Sequence[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if value not in values[:place]]
 
@@ -133,7 +152,7 @@ def _named(spec: Any) -> str:
 
 def label(spec: Any) -> str:
     """What a choice is called: `core_set(metric=cosine)`."""
-    if isinstance(spec, int):
+    if isinstance(spec, int | float):
         return str(spec)
     name, parameters = split_spec(spec)
     name = STRATEGIES.aliases.get(name, name)

@@ -85,6 +85,10 @@ class Oracle:
             parts.append(self._answers(pa.array(asked, pa.string()), annotator, round_))
         return pa.concat_tables(parts)
 
+    def answer_again(self, ids: Sequence[str], round_: int) -> pa.Table:
+        """The answers of one further annotator to some rows, as rows of the ledger."""
+        return self._answers(pa.array(ids, pa.string()), self.faults.annotators, round_)
+
     def cost_of(self, answers: pa.Table) -> dict[str, float]:
         """What some answers cost: `answers`, their number, and each cost by its name."""
         places = self.truth.places(answers["id"].combine_chunks())

@@ -17,6 +17,7 @@ from alcli.config import Config
 from alcli.engine import Trained, Views, size_of_a_row
 from alcli.errors import DataError
 from alcli.loop import _stop_set
+from alcli.loop._doubt import doubted
 from alcli.loop._drawing import draw_splits
 from alcli.loop._ground import Ground
 from alcli.loop._learning import classes_of, fit_space, groups_of, learn, needs_votes
@@ -27,7 +28,7 @@ from alcli.project.brought import Brought
 from alcli.project.pool import Rows, group_hashes
 from alcli.project.resolve import resolve
 from alcli.project.scores import held_scores
-from alcli.project.selection import Asked, Choice
+from alcli.project.selection import RELABEL, Asked, Choice
 from alcli.project.splits import HELD_OUT, RESERVE, SEED, VALIDATION, Splits, splits_table
 from alcli.project.standing import Standing
 from alcli.registry import STRATEGIES
@@ -41,7 +42,7 @@ class Point:
 
     Attributes:
         round: from 1, as a project counts.
-        n_labels: training labels.
+        n_labels: training labels; of rows asked once more both answers, whatever they come to.
         n_candidates: rows that could still be asked.
         figures: the model's quality on the test rows, and what the answers have cost so far, by name.
         errors: sampling errors of those of the figures that have one.
@@ -133,6 +134,7 @@ class Replay:
     _paid: Counter[str] = field(default_factory=Counter)
     _predicted: _stop_set.Predicted | None = None
     _n_sealed: int = 0
+    _n_again: int = 0
 
     def points(self) -> Iterator[Point]:
         """Every round's model, measured; ends when the budget or the pool is used up."""
@@ -148,18 +150,24 @@ class Replay:
             n_candidates = len(self.pool) - self._n_sealed - len(standing.status)
             found, errors = self._measure(ground.trained)
             watched = self._watch(ground.trained, labels)
-            yield Point(number, labels.num_rows, n_candidates, {**found, **self._paid}, errors, watched)
-            size = min(self.config.query.batch_size, self.budget - len(self._asked))
+            n_labels = self._n_labels(standing)
+            yield Point(number, n_labels, n_candidates, {**found, **self._paid}, errors, watched)
+            size = min(self.config.query.batch_size, self.budget - len(self._asked) - self._n_again)
             choices = self._choose(ground, standing, size) if size > 0 else []
             if not choices:
                 return
             self._ask(choices, number)
 
     def _ask(self, choices: Sequence[Choice], number: int) -> None:
-        """Ask the oracle, and take its answers in."""
+        """Ask the oracle, and take its answers in; of a row asked once more, one of somebody else."""
         self._asked |= {choice.id: (number, choice.reason) for choice in choices}
+        new = [choice.id for choice in choices if choice.reason != RELABEL]
         twice = {choice.id for choice in choices if choice.reason == "overlap"}
-        answers = self.oracle.answer([choice.id for choice in choices], number, twice)
+        again = [choice.id for choice in choices if choice.reason == RELABEL]
+        answers = pa.concat_tables(
+            [self.oracle.answer(new, number, twice), self.oracle.answer_again(again, number)]
+        )
+        self._n_again += len(again)
         self._paid.update(self.oracle.cost_of(answers))
         answers = answers.append_column("ingest", pa.repeat(pa.scalar(number, pa.int64()), len(answers)))
         self._ledger = answers if self._ledger is None else pa.concat_tables([self._ledger, answers])
@@ -167,8 +175,6 @@ class Replay:
     def _standing(self) -> tuple[Standing, pa.Table]:
         """Where every asked row stands, and the labels to train on, as `ingest` resolves them."""
         resolution = resolve(self._ledger, self.config.labels.resolve)
-        rows, labels = resolution.rows, resolution.labels
-        ids = rows["id"].to_pylist()
         reasons = {id_: reason for id_, (_, reason) in self._asked.items()}
         asked = Asked(
             {id_: number for id_, (number, _) in self._asked.items()},
@@ -176,13 +182,12 @@ class Replay:
             {id_: 2 for id_, reason in reasons.items() if reason == "overlap"},
             frozenset(),
         )
-        standing = Standing(
-            asked,
-            dict(zip(ids, rows["status"].to_pylist(), strict=True)),
-            dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True)),
-            dict(zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True)),
-        )
-        return standing, labels
+        sealed = self.start.splits.ids(VALIDATION, RESERVE, HELD_OUT)
+        return Standing.of(asked, self._ledger, resolution, sealed), resolution.labels
+
+    def _n_labels(self, standing: Standing) -> int:
+        """Training labels; of rows asked once more every answer, whatever they come to."""
+        return len(standing.labels.keys() - standing.asked.again) + 2 * self._n_again
 
     def _train(self, number: int, labels: pa.Table) -> Ground:
         """As `train`."""
@@ -211,7 +216,10 @@ class Replay:
         """As `score`, then `query`."""
         strategy = STRATEGIES.build(self.config.query.strategy)
         scoring = Scoring(ground, self.start.splits, strategy, standing.labels)
-        return Picking(ground, held_scores(list(scoring.tables())), standing).choose(size)
+        wanted = round(size * self.config.query.relabel)
+        again = doubted(ground, self.start.splits, standing, wanted)
+        picking = Picking(ground, held_scores(list(scoring.tables())), standing)
+        return [*picking.choose(size - len(again)), *again]
 
     def _watch(self, trained: Trained, labels: pa.Table) -> dict[str, Any]:
         """What the model says of the stop set, drawn before the first time."""

@@ -18,6 +18,7 @@ from tests.benchmark import (
     labels,
     large,
     million,
+    relabel,
     startup,
     stopping,
     strategies,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "stopping": stopping.benchmark,
     "control_share": control_share.benchmark,
     "weighted": weighted.benchmark,
+    "relabel": relabel.benchmark,
 }
 USUAL = ("startup", "million", "text", "duplicates")
 LIBRARIES = ("alcli", "numpy", "scipy", "scikit-learn", "pyarrow", "pandas", "typer")
@@ -64,7 +66,9 @@ def main() -> None:
         "--only", nargs="+", metavar="STRATEGY", help="these strategies; default: all there are"
     )
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="these data sets of --data")
-    parser.add_argument("--scenarios", nargs="+", metavar="NAME", help="of `label_efficiency`; default: all")
+    parser.add_argument(
+        "--scenarios", nargs="+", metavar="NAME", help="of `label_efficiency`, `relabel`; default: all"
+    )
     parser.add_argument("--patience", type=float, default=120, help="CPU s a query may take (default 120)")
     parser.add_argument("--scratch", type=Path, help="keep the pools here, to use them again")
     options = parser.parse_args()

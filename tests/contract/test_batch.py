@@ -305,6 +305,7 @@ class Programme(RuleBasedStateMachine):
         self.lab("seed")
         self.with_people = set(self.lab.ids(0))
         self.done = set()
+        self.again = set()
         self.files = 0
 
     def answer(self, share, label=None):
@@ -328,16 +329,24 @@ class Programme(RuleBasedStateMachine):
     @rule()
     def rows_are_given_back(self):
         self.lab("query", "--release")
-        self.with_people &= self.lab.split("validation")
+        given_back = self.with_people - self.lab.split("validation")
+        self.done |= given_back & self.again
+        self.again -= given_back
+        self.with_people -= given_back
 
     @precondition(lambda self: self.done - self.lab.split("validation"))
-    @rule(strategy=st.sampled_from(STRATEGIES.names()), explore=st.sampled_from([0, 0.3]))
-    def a_round_runs(self, strategy, explore):
+    @rule(
+        strategy=st.sampled_from(STRATEGIES.names()),
+        explore=st.sampled_from([0, 0.3]),
+        relabel=st.sampled_from([0, 0.4]),
+    )
+    def a_round_runs(self, strategy, explore, relabel):
         if self.lab("status")["labeled"] == 0:
             return
         if not steps(self.lab, "train", strategy=strategy)[0]["changed"]:
             return
-        query = steps(self.lab, "score", "query", strategy=strategy, explore=explore, batch_size=5)[-1]
+        shares = {"explore": explore, "relabel": relabel}
+        query = steps(self.lab, "score", "query", strategy=strategy, batch_size=5, **shares)[-1]
         if query["changed"]:
             self.is_sound(query)
 
@@ -348,7 +357,8 @@ class Programme(RuleBasedStateMachine):
         if not (newest.parent / "selection.parquet").exists():
             return
         strategy = json.loads(newest.read_text())["steps"]["score"]["strategy"]
-        query = self.lab("query", "--more", str(size), "--set", f"query.strategy={strategy}")
+        options = ("--set", f"query.strategy={strategy}", "--set", "query.relabel=0.5")
+        query = self.lab("query", "--more", str(size), *options)
         if query["changed"]:
             self.is_sound(query)
 
@@ -357,9 +367,15 @@ class Programme(RuleBasedStateMachine):
         assert set(chosen) <= set(self.lab.ids(query["round"]))
         assert len(set(chosen)) == len(chosen)
         assert not set(chosen) & self.with_people, "a row with people was asked again"
-        assert not set(chosen) & self.done, "an answered row was asked again"
+        rows = self.lab.asked(query["round"]).to_pylist()
+        again = {row["id"] for row in rows if row["reason"] == "relabel"} & set(chosen)
+        assert again <= self.done, "a row without an answer was asked once more"
+        assert not again & self.again, "a row was asked a third time"
+        assert not (set(chosen) - again) & self.done, "an answered row was asked again"
         assert not set(chosen) & self.lab.split()
         self.with_people |= set(chosen)
+        self.done -= again
+        self.again |= again
         assert query["counts"]["pending"] == len(self.with_people)
 
     @invariant()

@@ -148,6 +148,27 @@ def before_query(lab):
     return ["query"]
 
 
+def before_query_with_doubts(lab):
+    lab.configure(
+        query={"batch_size": 6, "relabel": 0.5}, seed={"size": 24}, split={"validation": 10, "reserve": 5}
+    )
+    before_train(lab)
+    lab("train")
+    lab("score")
+    return ["query", "--annotators", "ann,ben"]
+
+
+def before_second_opinions(lab):
+    """Rows asked once more: one answer is as before, the others are not, so that these are in dispute."""
+    before_query_with_doubts(lab)
+    lab("query")
+    again = [row["id"] for row in lab.asked(1).to_pylist() if row["reason"] == "relabel"]
+    told = [lab.data.truth[again[0]], *(("sea", "sky")[lab.data.truth[id_] == "sea"] for id_ in again[1:])]
+    lines = [f"{id_},{label},ann" for id_, label in zip(again, told, strict=True)]
+    (lab.root / "second.csv").write_text("\n".join(["id,label,annotator", *lines]) + "\n")
+    return ["ingest", "second.csv"]
+
+
 def before_more(lab):
     before_query(lab)
     lab("query")
@@ -205,6 +226,8 @@ STATES = [
     before_score,
     before_score_again,
     before_query,
+    before_query_with_doubts,
+    before_second_opinions,
     before_more,
     before_release,
     before_extension,

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -60,14 +61,19 @@ def content(lab: Any, folder: str = "simulation") -> dict[str, bytes]:
             {"strategy": "margin", "diversity": "core_set", "explore": 0.25, "quotas": {"place": "equal"}},
         ),
         ("text", {"strategy": "margin", "class_balance": True, "overlap": 0.25}),
+        ("text", {"strategy": "margin", "relabel": 0.25}),
     ],
 )
 def test_a_replay_is_what_the_commands_do(make_lab, kind, query):
-    lab = make_lab(kind, split={"validation": 40, "reserve": 0}, query=query)
+    lab = make_lab(kind, split={"validation": 40, "reserve": 0}, seed={"size": 30}, query=query)
     lab("simulate", "--labels", truth_of(lab), "--repeats", 1, "--rounds", ROUNDS, "--test", 40)
     lab.seeded()
     for number in range(1, ROUNDS + 1):
-        lab.one_round(number)
+        for step in ("train", "score", "query"):
+            lab(step)
+        reasons = [row["reason"] for row in lab.asked(number).to_pylist()]
+        assert reasons.count("relabel") == round(12 * query.get("relabel", 0))
+        lab.answer(number)
         if "overlap" in query:  # a second annotator answers the rows that are for two
             twice = [row["id"] for row in lab.asked(number).to_pylist() if row["reason"] == "overlap"]
             assert twice
@@ -87,13 +93,63 @@ def test_a_replay_is_what_the_commands_do(make_lab, kind, query):
     labels = [
         row["n_labels"] for row in results(lab) if (row["strategy"], row["metric"]) == (name, "accuracy")
     ]
-    assert labels == [report["n_labels"] for report in walked]
+    again = round(12 * query.get("relabel", 0))  # second answers count in a replay
+    assert labels == [report["n_labels"] + again * n for n, report in enumerate(walked)]
     pasts = [report["history"][-1] for report in walked]
     watched = [[past["stop_set"], past["n_candidates"]] for past in pasts]
     assert watched in [[[point["stop_set"], point["n_candidates"]] for point in arm] for arm in kept(lab)]
     drawn = pq.read_table(lab.root / "simulation/splits.parquet").to_pylist()
     assert {row["id"] for row in drawn if row["split"] == "validation"} == lab.split("validation")
     assert {row["id"] for row in drawn if row["split"] == "seed"} == lab.split("seed")
+
+
+def test_a_second_opinion_is_another_draw_and_always_the_same(make_lab):
+    from alcli.project import Project
+    from alcli.simulate._data import from_file
+    from alcli.simulate._oracle import Faults, Oracle
+
+    lab = make_lab("text", rows=2000)
+    truth = from_file(Project.open(lab.root), truth_of(lab), {}).truth
+    oracle = Oracle(truth, Faults(noise=0.2), 0)
+    ids = truth.ids.to_pylist()
+    right = [lab.data.truth[id_] for id_ in ids]
+    first, second = oracle.answer(ids, 0), oracle.answer_again(ids, 3)
+    assert set(second["annotator"].to_pylist()) == {"oracle 2"}
+    wrong = [np.array(answers["label"].to_pylist()) != right for answers in (first, second)]
+    for one in wrong:
+        assert 0.16 < one.mean() < 0.24
+    assert (
+        0.02 < (wrong[0] & wrong[1]).mean() < 0.06
+    )  # 0.2 * 0.2, as of people who know nothing of each other
+    assert Oracle(truth, Faults(noise=0.2), 0).answer_again(ids[::-1], 1)["label"].to_pylist() == [
+        *reversed(second["label"].to_pylist())
+    ]
+
+
+def test_second_opinions_are_paid_from_the_same_budget(make_lab):
+    lab = make_lab("text", rows=300)
+    options = ("--labels", truth_of(lab), "--repeats", 2, "--budget", 60, "--noise", 0.3)
+    found = lab("simulate", *options, "--relabel", "0,0.5", "--strategies", "margin")
+    assert list(found["strategies"]) == ["random_sampling", "margin, relabel 0", "margin, relabel 0.5"]
+    assert {arm["baseline"] for arm in found["strategies"].values()} == {"random_sampling"}
+    for name in found["strategies"]:
+        assert figures(lab, name, 0, "answers") == [18, 30, 42, 54, 60]
+        rows = [row for row in results(lab) if (row["strategy"], row["repeat"]) == (name, 0)]
+        labels = sorted({(row["round"], row["n_labels"]) for row in rows})
+        assert [n for _, n in labels] == [18, 30, 42, 54, 60]
+    both = ("log_loss", "accuracy")
+    assert [figures(lab, "margin, relabel 0", 0, name)[0] for name in both] == [
+        figures(lab, "margin, relabel 0.5", 0, name)[0] for name in both
+    ]
+    assert figures(lab, "margin, relabel 0", 0, "log_loss") != figures(
+        lab, "margin, relabel 0.5", 0, "log_loss"
+    )
+
+
+@pytest.mark.parametrize("shares", ["2", "-0.1", "half", "true"])
+def test_what_is_no_share_to_relabel_is_refused(make_lab, shares):
+    lab = make_lab("text")
+    assert "--relabel" in lab.fails("simulate", "--labels", truth_of(lab), "--relabel", shares)
 
 
 def test_every_strategy_starts_a_repeat_from_the_same_split_and_seed_set(make_lab):
