@@ -38,7 +38,7 @@ class Predicted:
 def predicted(project: Project, answers: Answers, asked: Asked) -> Predicted:
     """By the scores of the round that asked, whose model had not learned them; no rows asked again."""
     scored = [round_ for round_ in project.rounds if "score" in round_.steps][-MOST_ROUNDS:]
-    again = pa.array([id_ for id_, reason in asked.reason.items() if reason == "relabel"], pa.string())
+    again = pa.array(sorted(asked.again), pa.string())
     fresh = ~pc.is_in(answers.ids, value_set=again).to_numpy(zero_copy_only=False)
     found, other = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=bool)]
     for round_ in scored:
