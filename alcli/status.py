@@ -13,6 +13,7 @@ from alcli.loop._sharing import file_of
 from alcli.project import LABELS, Project, Round, Step
 from alcli.project.deciding import files_to_decide
 from alcli.project.history import read_history
+from alcli.project.reopening import Reopened
 from alcli.registry import split_spec
 
 _ANSWERED = ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
@@ -171,7 +172,9 @@ class _Next:
                 for name in batches:
                     if name not in step.more.get("answered", ()):
                         found += [file_of(name, person) for person in people.get(name, ())] or [name]
-        return found
+        again = Reopened.of(self.project.rounds)
+        waiting = ingest.more.get("reopened", ()) if ingest is not None else ()
+        return found + [name for name in waiting if not again.released.issuperset(again.files[name])]
 
 
 def _metrics(project: Project) -> dict[str, Any] | None:

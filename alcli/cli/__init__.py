@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 import alcli
-from alcli.cli import check, demo, ingest, init, plan, query, score, seed, simulate, status, strategies, train
+from alcli.cli import (
+    check,
+    demo,
+    ingest,
+    init,
+    plan,
+    query,
+    relabel,
+    score,
+    seed,
+    simulate,
+    status,
+    strategies,
+    train,
+)
 
 app = typer.Typer(
     name="alcli",
@@ -42,7 +56,21 @@ def _alcli(
     """
 
 
-for module in (init, seed, ingest, train, score, query, status, check, plan, simulate, strategies, demo):
+for module in (
+    init,
+    seed,
+    ingest,
+    train,
+    score,
+    query,
+    relabel,
+    status,
+    check,
+    plan,
+    simulate,
+    strategies,
+    demo,
+):
     module.register(app)
 
 

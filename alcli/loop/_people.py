@@ -13,6 +13,7 @@ from alcli.project.answers import ADJUDICATED, LABELED
 from alcli.project.grouping import group, ordered, ranked
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current
+from alcli.project.relabeling import labels_now
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ def work_by_annotator(project: Project) -> list[Person]:
 def _standing(project: Project) -> pa.Table:
     """Each annotator's last answer to a row; what was adjudicated aside."""
     ledger = checked_ledger(project)
-    columns = ["id", "label", "annotator", "status", "seconds", "round"]
-    standing = ledger.select(columns).take(pa.array(current(ledger)))
+    columns = ["id", "annotator", "status", "seconds", "round"]
+    told = ledger.select(columns).append_column("label", labels_now(ledger))
+    standing = told.take(pa.array(current(ledger)))
     return standing.filter(pc.not_equal(standing["status"], ADJUDICATED))
 
 

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from alcli.loop._money import Spent
 from alcli.project import LEDGER, Project
-from alcli.project.ledger import current, read_ledger
+from alcli.project.ledger import paid, read_ledger
 from alcli.project.splits import VALIDATION, Splits
 
 
@@ -18,7 +18,7 @@ def spent_on(project: Project, before: int | None = None) -> Spent:
         before: a round; what it and later ones have scored and asked is left out.
     """
     ledger = read_ledger(project.root / LEDGER)
-    answered = ledger["id"].take(pa.array(current(ledger)))  # who changes an answer is paid once
+    answered = ledger["id"].take(pa.array(paid(ledger)))  # who changes an answer is paid once
     n_validation = 0
     if len(answered):
         validation = Splits.read(project).ids(VALIDATION)

@@ -82,11 +82,12 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     words = {"id": named.get("id", labels.id), "label": named.get("label", labels.label)}
     for path in files:
         intake.take(path, reader_of(path, options.format, advice="--format NAME forces one", **words))
+    intake.relabel_late()
     if options.retract_source or options.retract_annotator:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
-    places = Places(splits.split_of, asked.rounds)
+    places = Places(splits.split_of, asked.rounds, asked.reopened)
     taken = Taken(intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places)
     pending = _pending(resolution, asked)
     disputed = open_disputes(resolution, pending)

@@ -30,6 +30,7 @@ from alcli.project.ledger import (
     retract,
     write_ledger,
 )
+from alcli.project.relabeling import mappings, renamed, repeated
 from alcli.project.resolve import Resolution
 from alcli.project.splits import VALIDATION
 from alcli.tables.atomic import sha256_file
@@ -109,6 +110,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._learning = self.classes is None  # from all files of the first ingest, whatever their order
+        self._renamed = renamed(self.ledger, self.classes or ())
 
     def take(self, path: Path, reader: Reader) -> None:
         """Read and check one file; its new answers join `rows`.
@@ -144,6 +146,7 @@ class Intake:
             self.rules.advice,
             self.copies,
             self.validation,
+            self._renamed.keys(),
         )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
@@ -162,6 +165,22 @@ class Intake:
         self.counts["retracted"] = tombstones.num_rows
         self.rows.append(tombstones.select(LEDGER_SCHEMA.names))
         self.ledger = with_rows(self.ledger, tombstones)
+
+    def relabel_late(self) -> None:
+        """Map what came under a name that `alcli relabel` has mapped already."""
+        late = Counter(self.new_rows["label"].to_pylist())
+        labels = [label for label in self._renamed if late[label]]
+        if labels:
+            rows = repeated(self.ledger, labels, self._renamed).select(LEDGER_SCHEMA.names)
+            at = pa.repeat(pa.scalar(self.at, LEDGER_SCHEMA.field("ingested_at").type), rows.num_rows)
+            rows = rows.set_column(LEDGER_SCHEMA.get_field_index("ingested_at"), "ingested_at", at)
+            self.rows.append(rows.cast(LEDGER_SCHEMA))
+            self.ledger = with_rows(self.ledger, self.rows[-1])
+            self.warnings += [
+                f"{late[label]:,} answers say {label!r}, which counts as {self._renamed[label]!r} since "
+                "`alcli relabel`: they do too"
+                for label in labels
+            ]
 
     @property
     def new_rows(self) -> pa.Table:
@@ -204,6 +223,11 @@ class Intake:
             self.warnings.append(
                 f"{path.name}: {news.n_superseded:,} known answers were changed since: the later ones stand"
             )
+        if news.n_aside:
+            self.warnings.append(
+                f"{path.name}: {news.n_aside:,} known answers were set aside when their rows were reopened: "
+                "they do not come back; were they given anew, --guideline NAME tells them from the old ones"
+            )
         for name, count in (
             ("answers", checked.good.num_rows),
             ("new", news.rows.num_rows),
@@ -244,10 +268,11 @@ def checked_ledger(project: Project) -> pa.Table:
 
 @dataclass(frozen=True)
 class Places:
-    """The split of each id that has one, and the round in which each asked id was asked."""
+    """The split of each id that has one, the round of each that was asked, the file of each reopened one."""
 
     split_of: Mapping[str, str]
     asked: Mapping[str, int]
+    reopened: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def validation(self) -> pa.Array:
@@ -288,7 +313,12 @@ def stage_ingest(
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
     answered = set(rows["id"].to_pylist())
-    waiting = {round_ for id_, round_ in taken.places.asked.items() if id_ not in answered}
+    places = taken.places
+    waiting = {n for id_, n in places.asked.items() if id_ not in answered and id_ not in places.reopened}
+    more = {
+        "relabeled": [dict(one.names) for one in mappings(taken.ledger)],
+        "reopened": sorted({name for id_, name in places.reopened.items() if id_ not in answered}),
+    }
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),
@@ -306,6 +336,7 @@ def stage_ingest(
             "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
             "classes": list(taken.classes),
             "waiting": sorted(waiting),
+            **{name: value for name, value in more.items() if value},
         },
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from alcli.project import Project, Transaction
 from alcli.project.manifest import File
+from alcli.project.reopening import Reopened
 
 SELECTION, QUERY = "selection.parquet", "query.csv"
 SCHEMA = pa.schema(
@@ -72,12 +73,14 @@ class Asked:
         reason: why.
         several: how many annotators answer an id, where it is more than one.
         released: ids given back by `alcli query --release`.
+        reopened: the file in which an id was asked again by `alcli relabel --reopen`.
     """
 
     rounds: Mapping[str, int]
     reason: Mapping[str, str]
     several: Mapping[str, int]
     released: frozenset[str]
+    reopened: Mapping[str, str] = field(default_factory=dict)
 
     def pending(self, answers: Mapping[str, int]) -> frozenset[str]:
         """Ids still with people, where `answers` counts the annotators who answered each row."""
@@ -88,8 +91,9 @@ class Asked:
 
 def read_asked(project: Project) -> Asked:
     """What all rounds asked; their selections are checked against the manifest on the way."""
-    rounds: dict[str, int] = {}
-    reasons: dict[str, str] = {}
+    again = Reopened.of(project.rounds)
+    rounds: dict[str, int] = dict(again.unasked)
+    reasons: dict[str, str] = dict.fromkeys(rounds, "relabel")
     needed: dict[int, int] = {}
     released: set[str] = set()
     for round_ in project.rounds:
@@ -104,8 +108,12 @@ def read_asked(project: Project) -> Asked:
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
         given_back = released_in(step)
         released = (released - set(ids)) | given_back
-    several = {id_: needed[rounds[id_]] for id_, reason in reasons.items() if reason == "overlap"}
-    return Asked(rounds, reasons, several, frozenset(released))
+    several = {
+        id_: needed[rounds[id_]]
+        for id_, reason in reasons.items()
+        if reason == "overlap" and id_ not in again.file_of
+    }
+    return Asked(rounds, reasons, several, frozenset(released), again.file_of)
 
 
 def released_in(step: Any) -> set[str]:
