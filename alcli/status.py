@@ -172,9 +172,7 @@ class _Next:
                 for name in batches:
                     if name not in step.more.get("answered", ()):
                         found += [file_of(name, person) for person in people.get(name, ())] or [name]
-        again = Reopened.of(self.project.rounds)
-        waiting = ingest.more.get("reopened", ()) if ingest is not None else ()
-        return found + [name for name in waiting if not again.released.issuperset(again.files[name])]
+        return found + Reopened.of(self.project.rounds).waiting(ingest)
 
 
 def _metrics(project: Project) -> dict[str, Any] | None:

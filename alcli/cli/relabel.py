@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         dry_run: DryRun = False,
         format_: ToolFormat = None,
     ) -> Result:
-        """Rename, merge or ask again the classes of answers given so far; every answer is kept."""
+        """Rename, merge or ask again classes; every answer is kept."""
         from alcli.loop import relabel as step
 
         if not (map_ or reopen):

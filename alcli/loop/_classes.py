@@ -1,11 +1,35 @@
-"""What training labels lack, in words."""
+"""Classes: what training labels lack, in words, and what the classes of an earlier model are called now."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from alcli.project import Project, Step
+from alcli.project.relabeling import RELABELED
+from alcli.project.reopening import Reopened
+
+
+def mapped(project: Project) -> list[Mapping[str, str]]:
+    """What `alcli relabel` has mapped so far, one command after the other."""
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    return list(steps[-1].more.get(RELABELED, ())) if steps else []
+
+
+def named_otherwise(project: Project, train: Step) -> bool:
+    """Whether classes were renamed or merged since a training, or were then and are not any more."""
+    return list(train.more.get(RELABELED, ())) != mapped(project)
+
+
+def names_now(project: Project, train: Step, classes: Sequence[str]) -> list[str]:
+    """What the classes of a training are called now, in their order; merged ones by the same name."""
+    then, now = list(train.more.get(RELABELED, ())), mapped(project)
+    names = list(classes)
+    for one in now[len(then) :] if now[: len(then)] == then else ():
+        names = [one.get(name, name) for name in names]
+    return names
 
 
 def about_classes(classes: Sequence[str], y: NDArray[np.int64], y_validation: NDArray[np.int64]) -> list[str]:
@@ -32,6 +56,15 @@ def about_classes(classes: Sequence[str], y: NDArray[np.int64], y_validation: ND
             f"the model gives {_it(unseen)} probability 0"
         )
     return warnings
+
+
+def about_reopened(project: Project) -> list[str]:
+    """A warning where rows that are asked again are not all answered."""
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    files = Reopened.of(project.rounds).waiting(steps[-1] if steps else None)
+    if not files:
+        return []
+    return [f"{', '.join(files)}: not all answered yet, and what is not is missing from model and figures"]
 
 
 def _names(names: Sequence[str]) -> str:

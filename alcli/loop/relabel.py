@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,19 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alcli.errors import ConfigError, DataError, StateError, nearest, suggest
+from alcli.errors import DataError, StateError, suggest
 from alcli.loop import Result, plural
 from alcli.loop._asking import Asking, known_classes
+from alcli.loop._renaming import Facts, check_config, config_to_edit, new_maps, read_maps, unlike
 from alcli.project import LABELS, LEDGER, Project, Round, Step, Transaction
 from alcli.project.disputes import open_disputes, stage_disputes, votes_on
 from alcli.project.intake import Places, Taken, checked_ledger, stage_ingest, with_rows
 from alcli.project.ledger import LEDGER_SCHEMA, ledger_files
 from alcli.project.pool import Pool
-from alcli.project.relabeling import answers_alive, command_words, entries, labels_now, mappings
+from alcli.project.relabeling import command_words, entries
 from alcli.project.reopening import FILE, Reopened, asked_again
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
-from alcli.project.splits import VALIDATION, Splits
+from alcli.project.splits import Splits
 from alcli.registry import FORMATS
 from alcli.tables.hashing import hash_strings, salted
 
@@ -62,16 +62,16 @@ def relabel(project: Project, options: Options) -> Result:
     ledger = checked_ledger(project)
     if not ledger.num_rows:
         raise StateError("there are no answers yet", where=LEDGER, hint="edit task.classes: that is all")
-    facts = _Facts(project, ledger, read_asked(project), Splits.read(project))
-    maps = _new_maps(facts, _read_maps(facts, options.maps))
+    facts = Facts(project, ledger, read_asked(project), Splits.read(project))
+    maps = new_maps(facts, read_maps(facts, options.maps))
     if not options.dry_run:
-        _check_config(project, maps)
+        check_config(project, maps)
     mapped = _with(facts, maps, {}, started)
     settled = resolve(mapped, project.config.labels.resolve)
     under_way = _under_way(facts, settled)
     reopened, lost = _to_reopen(facts, settled, [name for name in options.reopen if name not in under_way])
     found = _found(facts, maps, reopened)
-    warnings = [*_unlike(facts, maps), *_gone(lost)]
+    warnings = [*unlike(facts, maps), *_gone(lost)]
     if not maps and not reopened:
         return _nothing_new(facts, options, under_way, found, warnings)
     change = _Change(facts, maps, reopened, _with(facts, maps, reopened, started))
@@ -79,7 +79,7 @@ def relabel(project: Project, options: Options) -> Result:
     if not options.dry_run:
         project.log(round_, "relabel", started, **change.more)
     if options.dry_run:
-        warnings += _config_to_edit(project, maps)
+        warnings += config_to_edit(project, maps)
     return Result(
         "relabel",
         round=round_.number,
@@ -92,100 +92,7 @@ def relabel(project: Project, options: Options) -> Result:
     )
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What the project knows before."""
-
-    project: Project
-    ledger: pa.Table
-    asked: Asked
-    splits: Splits
-    labels: pa.Table = field(init=False)
-    said: Counter[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        said = labels_now(self.ledger).filter(pa.array(answers_alive(self.ledger)))
-        object.__setattr__(self, "said", Counter(said.drop_null().to_pylist()))
-        found = resolve(self.ledger, self.project.config.labels.resolve).labels
-        object.__setattr__(self, "labels", found)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        known = known_classes(self.project, self.ledger) or ()
-        return tuple(dict.fromkeys((*known, *sorted(self.said))))
-
-    def by_split(self, ids: Collection[str]) -> dict[str, int]:
-        validation = set(self.splits.ids(VALIDATION).to_pylist())
-        held = sum(id_ in validation for id_ in ids)
-        return {"train": len(ids) - held, "validation": held}
-
-
-def _read_maps(facts: _Facts, texts: Sequence[str]) -> dict[str, str]:
-    maps: dict[str, str] = {}
-    for text in texts:
-        old, new = _parted(facts, text)
-        if maps.setdefault(old, new) != new:
-            raise DataError(f"{old!r} cannot become {maps[old]!r} and {new!r}", where="--map")
-    return maps
-
-
-def _parted(facts: _Facts, text: str) -> tuple[str, str]:
-    """The two names; where one of them has an equals sign, so that the first is known."""
-    ends = [n for n, sign in enumerate(text) if sign == "="]
-    pairs = [(text[:n].strip(), text[n + 1 :].strip()) for n in ends]
-    pairs = [pair for pair in pairs if all(pair)]
-    if not pairs:
-        raise DataError(f"{text!r} is no mapping", where="--map", hint="write --map OLD=NEW")
-    known = {*facts.classes, *(old for one in mappings(facts.ledger) for old in one.names)}
-    old, new = next((pair for pair in pairs if pair[0] in known), pairs[0])
-    labels = facts.project.config.labels
-    if old == new:
-        raise DataError(f"{old!r} is mapped to itself", where="--map")
-    if new in {*labels.skip, *labels.unsure}:
-        raise DataError(f"{new!r} is an answer without a label, and no class", where="--map")
-    if old not in known:
-        hint = suggest(old, facts.classes)
-        raise DataError(f"no answer has the label {old!r}", where="--map", hint=hint)
-    return old, new
-
-
-def _new_maps(facts: _Facts, maps: Mapping[str, str]) -> dict[str, str]:
-    """Those that change something: the same command again does not swap names back."""
-    done = mappings(facts.ledger)
-    if maps.keys() & set(maps.values()) and done and done[-1].names == maps:
-        return {}
-    return {old: new for old, new in maps.items() if facts.said[old]}
-
-
-def _config_to_edit(project: Project, maps: Mapping[str, str]) -> list[str]:
-    """What the config still calls by its old name, with what to write."""
-    classes, found = project.config.task.classes, list[str]()
-    if classes is None:
-        return found
-    for old, new in maps.items():
-        if old in classes and old not in maps.values():
-            what = f"remove {old!r}" if new in classes else f"write {new!r} in place of {old!r}"
-            found.append(f"{project.source.where('task.classes')}: {what}")
-        elif new not in classes:
-            found.append(f"{project.source.where('task.classes')}: add {new!r}")
-    return found
-
-
-def _check_config(project: Project, maps: Mapping[str, str]) -> None:
-    """The config is edited first: a class that it lists is one, whatever answers count as.
-
-    Raises:
-        ConfigError: it lists a class that is mapped away, or lacks one that is mapped to.
-    """
-    edits = _config_to_edit(project, maps)
-    if edits:
-        where, _, what = edits[0].partition(": ")
-        also = [f"also {edit.partition(': ')[2]}" for edit in edits[1:]]
-        hint = "; ".join([*also, "then run this again; until then everything works as before"])
-        raise ConfigError(f"the classes are to change: {what}", where=where, hint=hint)
-
-
-def _with(facts: _Facts, maps: Mapping[str, str], reopened: Mapping[str, str], at: datetime) -> pa.Table:
+def _with(facts: Facts, maps: Mapping[str, str], reopened: Mapping[str, str], at: datetime) -> pa.Table:
     """The ledger with the entries that are to join it."""
     files = ledger_files(facts.project.root / LEDGER)
     rows = entries(
@@ -200,7 +107,7 @@ def _with(facts: _Facts, maps: Mapping[str, str], reopened: Mapping[str, str], a
     return with_rows(facts.ledger, rows.cast(LEDGER_SCHEMA))
 
 
-def _under_way(facts: _Facts, settled: Resolution) -> dict[str, list[str]]:
+def _under_way(facts: Facts, settled: Resolution) -> dict[str, list[str]]:
     """Classes that people are asked about again and have not answered to the end, and the files."""
     again, pending = Reopened.of(facts.project.rounds), _pending(facts.asked, settled)
     found: dict[str, list[str]] = {}
@@ -211,9 +118,7 @@ def _under_way(facts: _Facts, settled: Resolution) -> dict[str, list[str]]:
     return found
 
 
-def _to_reopen(
-    facts: _Facts, settled: Resolution, classes: Sequence[str]
-) -> tuple[dict[str, str], list[str]]:
+def _to_reopen(facts: Facts, settled: Resolution, classes: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """(id -> label of the rows to ask again, ids that would be but are not in the pool any more).
 
     Raises:
@@ -239,7 +144,7 @@ def _pending(asked: Asked, resolution: Resolution) -> frozenset[str]:
     return asked.pending(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
 
 
-def _found(facts: _Facts, maps: Mapping[str, str], reopened: Mapping[str, str]) -> dict[str, Any]:
+def _found(facts: Facts, maps: Mapping[str, str], reopened: Mapping[str, str]) -> dict[str, Any]:
     """What changes, by class and split, for the JSON document."""
 
     def labeled(name: str) -> list[str]:
@@ -258,17 +163,6 @@ def _found(facts: _Facts, maps: Mapping[str, str], reopened: Mapping[str, str]) 
     }
 
 
-def _unlike(facts: _Facts, maps: Mapping[str, str]) -> list[str]:
-    """New names that are nearly one that there is: perhaps a slip."""
-    found = []
-    for old, new in maps.items():
-        others = [name for name in facts.classes if name != old]
-        near = nearest(new, others, cutoff=0.8) if new not in facts.classes else None
-        if near is not None:
-            found.append(f"{new!r} becomes a new class: if you mean {near!r}, map {new!r} to that")
-    return found
-
-
 def _gone(ids: Sequence[str]) -> list[str]:
     if not ids:
         return []
@@ -277,7 +171,7 @@ def _gone(ids: Sequence[str]) -> list[str]:
 
 
 def _nothing_new(
-    facts: _Facts,
+    facts: Facts,
     options: Options,
     under_way: Mapping[str, Sequence[str]],
     found: Mapping[str, Any],
@@ -311,7 +205,7 @@ class _Change:
     """What is written: ledger, labels, disputes, and the file for people."""
 
     def __init__(
-        self, facts: _Facts, maps: Mapping[str, str], reopened: Mapping[str, str], ledger: pa.Table
+        self, facts: Facts, maps: Mapping[str, str], reopened: Mapping[str, str], ledger: pa.Table
     ) -> None:
         self.facts, self.reopened, self.ledger = facts, reopened, ledger
         project = facts.project

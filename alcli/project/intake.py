@@ -30,7 +30,7 @@ from alcli.project.ledger import (
     retract,
     write_ledger,
 )
-from alcli.project.relabeling import mappings, renamed, repeated
+from alcli.project.relabeling import RELABELED, mappings, renamed, repeated
 from alcli.project.resolve import Resolution
 from alcli.project.splits import VALIDATION
 from alcli.tables.atomic import sha256_file
@@ -316,7 +316,7 @@ def stage_ingest(
     places = taken.places
     waiting = {n for id_, n in places.asked.items() if id_ not in answered and id_ not in places.reopened}
     more = {
-        "relabeled": [dict(one.names) for one in mappings(taken.ledger)],
+        RELABELED: [dict(one.names) for one in mappings(taken.ledger)],
         "reopened": sorted({name for id_, name in places.reopened.items() if id_ not in answered}),
     }
     return Step(

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from alcli.project.grouping import coded, group
 
 RETRACTED, MAPPED, REOPENED = "retracted", "mapped", "reopened"
+RELABELED = "relabeled"
+"""In the entries of `ingest` and `train`: what was mapped by then, one command after the other."""
 
 Mask = NDArray[np.bool_]
 

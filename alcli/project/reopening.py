@@ -51,6 +51,11 @@ class Reopened:
         """The newest file of each id that was not given back."""
         return {id_: name for name, ids in self.files.items() for id_ in ids if id_ not in self.released}
 
+    def waiting(self, ingest: Step | None) -> list[str]:
+        """The files with rows that neither were answered by the newest ingest nor given back."""
+        names = ingest.more.get("reopened", ()) if ingest is not None else ()
+        return [name for name in names if not self.released.issuperset(self.files[name])]
+
 
 def asked_again(round_: Round, ids: Collection[str]) -> Round:
     """A round in which some rows are no longer given back."""

@@ -468,3 +468,81 @@ def test_an_earlier_alcli_refuses_what_it_would_misread(lab):
         for n in (0, 1)
     ]
     assert formats == [1, 2]
+
+
+# models, figures and criteria across a relabeling
+
+
+def history_of(lab, number):
+    return json.loads((lab.root / f"rounds/{number:03d}/metrics.json").read_text())["history"]
+
+
+@pytest.mark.parametrize("command", [["--map", "sea=ocean"], ["--map", "sea=sky", "--map", "sky=sea"]])
+def test_a_rename_changes_no_figure_of_any_round(lab, command):
+    lab("train")
+    before = history_of(lab, 2)
+    lab("score")
+    lab("query")
+    lab("relabel", *command)
+    document = lab("train")
+    after = history_of(lab, 3)
+    assert document["change"]["accuracy"]["value"] == 0
+    for old, new in zip(before, after, strict=False):
+        for name, figures in old["metrics"].items():
+            assert new["metrics"][name][0] == pytest.approx(figures[0], abs=1e-6), name
+            assert new["metrics"][name] == pytest.approx(figures, abs=0.02), name  # resampled by class
+    assert after[-1]["metrics"]["accuracy"] == before[-1]["metrics"]["accuracy"]
+    assert after[-1]["stop_set"]["changed"] == 0
+
+
+def test_after_a_merge_earlier_models_are_measured_by_the_merged_classes(lab):
+    lab("train")
+    before = history_of(lab, 2)
+    lab("score")
+    lab("query")
+    lab("relabel", "--map", "sea=sky")
+    lab("train")
+    after = history_of(lab, 3)
+    for old, new in zip(before, after, strict=False):
+        assert new["metrics"]["accuracy"][0] >= old["metrics"]["accuracy"][0]
+        assert new["validation"] == after[-1]["validation"]
+
+
+def test_between_relabel_and_train_every_command_works_or_says_what_to_do(lab):
+    lab("train")
+    lab("relabel", "--map", "sea=ocean")
+    assert lab("status")["stage"] == "ready_to_train"
+    assert any("by the names from before `alcli relabel`" in said for said in lab("score")["warnings"])
+    for command in (["query"], ["check"], ["plan"], ["status"]):
+        lab(*command)
+    assert any("`alcli train` first" in said for said in lab("check")["warnings"])
+    lab("train")
+    assert lab("score")["warnings"] == []
+    assert set(lab.scores(3)["prediction"].to_pylist()) == {"ocean", "sky", "stone"}
+    assert not any("`alcli train` first" in said for said in lab("check")["warnings"])
+    lab("query")
+    drift = {found["name"]: found for found in lab("check")["checks"]}["drift"]
+    assert drift["value"] == 0  # the same model under another name changes no prediction
+
+
+def test_training_without_the_reopened_rows_says_so(lab):
+    lab("relabel", "--reopen", "sea")
+    warnings = lab("train")["warnings"]
+    assert any(said.startswith("rounds/001/reopened.csv: not all answered yet") for said in warnings)
+    lab("ingest", answered(lab, "rounds/001/reopened.csv"))
+    assert not any("reopened" in said for said in lab("train")["warnings"])
+
+
+def test_a_simulation_from_the_project_goes_by_the_classes_of_now(lab):
+    lab("relabel", "--map", "sea=ocean", "--map", "sky=ocean")
+    document = lab("simulate", "--from-project", "--repeats", "1", "--rounds", "1", "--jobs", "1")
+    assert document["n_repeats"] == 1
+
+
+def test_stopping_criteria_read_the_rounds_across_a_relabeling(make_lab):
+    stop = {"any": ["stabilizing_predictions", "plateau", "classification_change", "expected_gain"]}
+    lab = make_lab("text", stop=stop).seeded().one_round(1).one_round(2)
+    lab("relabel", "--map", "sea=ocean", "--reopen", "stone")
+    lab.answer(2, "again.csv")
+    for step in ("train", "score", "query", "status"):
+        lab(step)
