@@ -122,7 +122,8 @@ def _to_reopen(facts: Facts, settled: Resolution, classes: Sequence[str]) -> tup
     """(id -> label of the rows to ask again, ids that would be but are not in the pool any more).
 
     Raises:
-        DataError: a class that there is not.
+        DataError: a class that there is not; a row that is sealed under another id.
+        IntegrityError: a validation row is not what it was.
     """
     labels = settled.labels
     known = {*facts.classes, *pc.unique(labels["label"]).to_pylist()}
@@ -133,7 +134,11 @@ def _to_reopen(facts: Facts, settled: Resolution, classes: Sequence[str]) -> tup
     rows = labels.filter(pc.is_in(labels["label"], value_set=pa.array(list(classes), pa.string())))
     if not rows.num_rows:
         return {}, []
-    there = set(Pool(facts.project).take(rows["id"].combine_chunks()).ids.to_pylist())
+    pool = Pool(facts.project)
+    splits = Splits.read_with_groups(facts.project, pool)
+    held = pool.take(rows["id"].combine_chunks(), facts.project.config.features, splits.shown)
+    splits.check_labeled(held)
+    there = set(held.ids.to_pylist())
     found = dict(zip(rows["id"].to_pylist(), rows["label"].to_pylist(), strict=True))
     kept = {id_: label for id_, label in found.items() if id_ in there}
     return kept, sorted(found.keys() - there)
