@@ -14,8 +14,14 @@ from alcli.project.reopening import Reopened
 
 def mapped(project: Project) -> list[Mapping[str, str]]:
     """What `alcli relabel` has mapped so far, one command after the other."""
-    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
-    return list(steps[-1].more.get(RELABELED, ())) if steps else []
+    ingest = _newest_ingest(project)
+    return list(ingest.more.get(RELABELED, ())) if ingest is not None else []
+
+
+def answered_classes(project: Project) -> list[str]:
+    """The classes as the newest ingest knew them."""
+    ingest = _newest_ingest(project)
+    return list(ingest.more.get("classes", ())) if ingest is not None else []
 
 
 def named_otherwise(project: Project, train: Step) -> bool:
@@ -30,6 +36,11 @@ def names_now(project: Project, train: Step, classes: Sequence[str]) -> list[str
     for one in now[len(then) :] if now[: len(then)] == then else ():
         names = [one.get(name, name) for name in names]
     return names
+
+
+def _newest_ingest(project: Project) -> Step | None:
+    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
+    return steps[-1] if steps else None
 
 
 def about_classes(classes: Sequence[str], y: NDArray[np.int64], y_validation: NDArray[np.int64]) -> list[str]:
@@ -60,8 +71,7 @@ def about_classes(classes: Sequence[str], y: NDArray[np.int64], y_validation: ND
 
 def about_reopened(project: Project) -> list[str]:
     """A warning where rows that are asked again are not all answered."""
-    steps = [round_.steps["ingest"] for round_ in project.rounds if "ingest" in round_.steps]
-    files = Reopened.of(project.rounds).waiting(steps[-1] if steps else None)
+    files = Reopened.of(project.rounds).waiting(_newest_ingest(project))
     if not files:
         return []
     return [f"{', '.join(files)}: not all answered yet, and what is not is missing from model and figures"]

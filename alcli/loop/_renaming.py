@@ -97,7 +97,9 @@ def new_maps(facts: Facts, maps: Mapping[str, str]) -> dict[str, str]:
 
 def config_to_edit(project: Project, maps: Mapping[str, str]) -> list[str]:
     """What the config still calls by its old name, with what to write."""
-    classes, found = project.config.task.classes, list[str]()
+    classes, sought = project.config.task.classes, project.config.query.seek or {}
+    where = project.source.where("query.seek")
+    found = [f"{where}: write {new!r} in place of {old!r}" for old, new in maps.items() if old in sought]
     if classes is None:
         return found
     for old, new in maps.items():

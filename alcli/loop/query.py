@@ -18,6 +18,7 @@ from alcli.loop._asking import Asking
 from alcli.loop._batches import Batch, batches_of, kept
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
+from alcli.loop._seeking import about_sought, sought
 from alcli.loop._sharing import check_names
 from alcli.project import Project, Round, Step
 from alcli.project.history import read_history
@@ -102,7 +103,9 @@ def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
     pool = Pool(project)
     pool.check_columns()
     ground = Ground.of(project, round_, pool, read_trained(project, round_))
-    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
+    near = sought(project, pool, ground.trained.space, standing)
+    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing, near)
+    picking.notes += about_sought(project, standing)
     picking.check_quotas()
     return picking
 
