@@ -66,6 +66,14 @@ def about_classes(classes: Sequence[str], y: NDArray[np.int64], y_validation: ND
             f"no training label of {_names(unseen)}, though validation has some: "
             f"the model gives {_it(unseen)} probability 0"
         )
+    validated = np.bincount(y_validation, minlength=len(classes))
+    if nowhere := [classes[n] for n in np.flatnonzero(counts + validated == 0).tolist()]:
+        warnings.append(
+            f"no label of {_names(nowhere)} yet: query.seek finds rows like examples that you name"
+        )
+    unmeasured = [classes[n] for n in np.flatnonzero((counts > 0) & (validated == 0)).tolist()]
+    if unmeasured and len(y_validation):
+        warnings.append(f"no validation label of {_names(unmeasured)}: no figure tells of {_it(unmeasured)}")
     return warnings
 
 

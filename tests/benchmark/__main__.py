@@ -18,6 +18,7 @@ from tests.benchmark import (
     labels,
     large,
     million,
+    seek,
     startup,
     stopping,
     strategies,
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "beside": beside.benchmark,
     "published": published.benchmark,
     "replay": replay.benchmark,
+    "seek": seek.benchmark,
     "stopping": stopping.benchmark,
     "control_share": control_share.benchmark,
 }
