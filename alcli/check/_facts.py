@@ -118,7 +118,9 @@ class Facts:
         if self.standing is None:
             return ["nothing is seeded yet: only the pool and the prices are looked at"]
         if self.trained is None and self.history:
-            return ["features or classes were changed since the model was trained: `alcli train` first"]
+            newest = [round_.steps["train"] for round_ in self.project.rounds if "train" in round_.steps][-1]
+            what = "classes" if named_otherwise(self.project, newest) else "features"
+            return [f"{what} were changed since the model was trained: `alcli train` first"]
         if self.trained is None:
             return ["no model is trained yet: what it knows and saves is not looked at"]
         return []
