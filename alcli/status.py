@@ -90,7 +90,8 @@ def _stage(project: Project, newest: Round, ingest: Step | None) -> str:
     if ingest is None or not ingest.counts["labeled"]:
         return "awaiting_labels"
     if _labels_are_new(ingest, project.rounds) or _predictions_are_new(project):
-        return "ready_to_train"
+        # a model without the rows that are asked again would know and measure another task
+        return "awaiting_labels" if Reopened.of(project.rounds).waiting(ingest) else "ready_to_train"
     if "query" in newest.steps or newest.number == 0:
         return "awaiting_labels"
     return "scored" if "score" in newest.steps else "trained"

@@ -35,6 +35,7 @@ from alcli.project.intake import (
     stage_ingest,
 )
 from alcli.project.pool import Pool
+from alcli.project.relabeling import answers_alive, set_aside
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, VALIDATION, Splits
@@ -183,7 +184,8 @@ def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
     if not len(new) or not n_before:
         return 0
     pair = group(*(coded(ledger[name])[0] for name in ("id", "annotator")))
-    return int(np.isin(pair[new], pair[:n_before]).sum())
+    stood = answers_alive(ledger) & ~set_aside(ledger)
+    return int(np.isin(pair[new], pair[:n_before][stood[:n_before]]).sum())
 
 
 def _pending(resolution: Resolution, asked: Asked) -> frozenset[str]:
