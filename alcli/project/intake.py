@@ -177,8 +177,8 @@ class Intake:
             self.rows.append(rows.cast(LEDGER_SCHEMA))
             self.ledger = with_rows(self.ledger, self.rows[-1])
             self.warnings += [
-                f"{late[label]:,} answers say {label!r}, which counts as {self._renamed[label]!r} since "
-                "`alcli relabel`: they do too"
+                f"{label!r} counts as {self._renamed[label]!r} since `alcli relabel`: so do these "
+                f"answers ({late[label]:,})"
                 for label in labels
             ]
 

@@ -122,7 +122,7 @@ def test_a_late_answer_under_the_old_name_counts_as_the_new_one(make_lab):
     late = lab("ingest", lab.labels(ids[30:], "late.csv"))
     n_late = sum(lab.data.truth[id_] == "sea" for id_ in ids[30:])
     assert late["warnings"] == [
-        f"{n_late} answers say 'sea', which counts as 'ocean' since `alcli relabel`: they do too"
+        f"'sea' counts as 'ocean' since `alcli relabel`: so do these answers ({n_late})"
     ]
     assert labels_of(lab) == renamed({id_: lab.data.truth[id_] for id_ in ids}, sea="ocean")
     assert sum(row["label"] == "sea" for row in ledger_of(lab)) == sum(
@@ -538,10 +538,18 @@ def test_a_simulation_from_the_project_goes_by_the_classes_of_now(lab):
     assert document["n_repeats"] == 1
 
 
-def test_stopping_criteria_read_the_rounds_across_a_relabeling(make_lab):
+def test_after_fewer_labels_than_before_curves_and_criteria_go_on(make_lab):
     stop = {"any": ["stabilizing_predictions", "plateau", "classification_change", "expected_gain"]}
     lab = make_lab("text", stop=stop).seeded().one_round(1).one_round(2)
+    lab("train")
+    lab("score")
+    lab("query")
     lab("relabel", "--map", "sea=ocean", "--reopen", "stone")
-    lab.answer(2, "again.csv")
-    for step in ("train", "score", "query", "status"):
-        lab(step)
+    for command in ("train", "score", "query", "status", "check", "plan"):
+        lab(command)
+    counts = [past["n_labels"] for past in history_of(lab, 4)]
+    assert counts[-1] < counts[-2]
+    lab("ingest", answered(lab, "rounds/003/reopened.csv"))
+    lab.answer(4)
+    for command in ("train", "status", "check", "plan"):
+        lab(command)
