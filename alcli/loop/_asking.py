@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from alcli.errors import ConfigError
 from alcli.project import LEDGER, File, Project, Transaction
-from alcli.project.grouping import ordered
+from alcli.project.grouping import ordered, ranked
 from alcli.project.ledger import current, paid, read_ledger
 from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
 from alcli.project.relabeling import labels_now
@@ -126,11 +126,15 @@ def _built(project: Project, tool: str) -> Any:
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
     """The configured classes and those of the answers that stand; None before there are two.
 
-    Where none are configured, a class whose rows are all asked again is one still.
+    Where none are configured, a class whose rows are asked again is one until all of them are answered.
     """
     configured = project.config.task.classes
     rank, labels = ordered(labels_now(ledger))
-    used = np.unique(rank[current(ledger) if configured is not None else paid(ledger)])
+    stands = current(ledger)
+    if configured is None:
+        row, once = ranked(ledger["id"]), paid(ledger)
+        stands = np.append(stands, once[~np.isin(row[once], row[stands])])
+    used = np.unique(rank[stands])
     found = labels.take(pa.array(used[used >= 0])).to_pylist()
     if configured is None:
         return tuple(found) if len(found) > 1 else None

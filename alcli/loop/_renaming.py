@@ -89,8 +89,8 @@ def _parted(facts: Facts, text: str) -> tuple[str, str]:
 
 def new_maps(facts: Facts, maps: Mapping[str, str]) -> dict[str, str]:
     """Those that change something: the same command again does not swap names back."""
-    done = mappings(facts.ledger)
-    if maps.keys() & set(maps.values()) and done and done[-1].names == maps:
+    done = [one.names for one in mappings(facts.ledger) if not maps.keys().isdisjoint(one.names)]
+    if maps.keys() & set(maps.values()) and done and done[-1] == maps:
         return {}
     return {old: new for old, new in maps.items() if facts.said[old]}
 

@@ -93,7 +93,7 @@ def read_asked(project: Project) -> Asked:
     """What all rounds asked; their selections are checked against the manifest on the way."""
     again = Reopened.of(project.rounds)
     rounds: dict[str, int] = dict(again.unasked)
-    reasons: dict[str, str] = dict.fromkeys(rounds, "relabel")
+    reasons: dict[str, str] = dict.fromkeys(rounds, "reopened")
     needed: dict[int, int] = {}
     released: set[str] = set()
     for round_ in project.rounds:

@@ -148,6 +148,20 @@ def test_an_older_undated_answer_that_was_corrected_does_not_win_by_being_mapped
     assert labels_of(lab)[first] == "ocean"
 
 
+def test_a_swap_is_made_once_though_other_names_came_late(make_lab):
+    lab = make_lab("text")
+    lab("seed")
+    first, *others = [id_ for id_ in lab.ids(0) if lab.data.truth[id_] == "stone"]
+    ids = [id_ for id_ in lab.ids(0) if id_ != first]
+    lab("ingest", lab.labels(ids, "some.csv"))
+    lab("relabel", "--map", "stone=rock")
+    swap = ("relabel", "--map", "sea=sky", "--map", "sky=sea")
+    lab(*swap)
+    lab("ingest", lab.labels([first], "late.csv"))
+    assert labels_of(lab)[first] == labels_of(lab)[others[0]] == "rock"
+    assert lab(*swap)["changed"] is False
+
+
 def test_a_merge_settles_what_annotators_disagreed_about(make_lab):
     lab = make_lab("text")
     lab("seed")
@@ -299,6 +313,8 @@ def test_new_answers_to_reopened_rows_stand_and_old_ones_do_not_come_back(lab):
     splits = {row["id"]: row for row in pq.read_table(lab.root / "labels.parquet").to_pylist()}
     assert all((splits[id_]["split"] == "validation") == (id_ in lab.split("validation")) for id_ in ids)
     assert lab("train")["counts"]["classes"] == 4
+    other = next(id_ for id_, label in before.items() if label == "sky")
+    assert "'sea' is none of the classes" in lab.fails("ingest", lab.labels([other], "old.csv", "sea"))
 
 
 def test_status_names_the_file_of_reopened_rows_until_they_are_answered(lab):
