@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from alcli.project.grouping import coded, group
+from alcli.project.grouping import coded, group, ticks
 
 RETRACTED, MAPPED, REOPENED = "retracted", "mapped", "reopened"
 RELABELED = "relabeled"
 """In the entries of `ingest` and `train`: what was mapped by then, one command after the other."""
 
 Mask = NDArray[np.bool_]
+_DAY = 86_400_000_000  # microseconds
 
 
 def alive(ledger: pa.Table) -> Mask:
@@ -57,6 +58,18 @@ def set_aside(ledger: pa.Table) -> Mask:
     np.maximum.at(last, row[opening], opening)
     aside: Mask = np.arange(ledger.num_rows) < last[row]
     return aside
+
+
+def dated_before_reopening(ledger: pa.Table, since: int) -> int:
+    """How many answers from a position on are dated before the day on which their row was last reopened."""
+    opening = np.flatnonzero(_having(ledger, REOPENED) & alive(ledger))
+    if not len(opening):
+        return 0
+    row, day = coded(ledger["id"])[0], ticks(ledger["ingested_at"])[0] // _DAY
+    last = np.full(int(row.max()) + 1, -1)
+    last[row[opening]] = day[opening]
+    given, undated = ticks(ledger["labeled_at"])
+    return int((~undated & (given // _DAY < last[row]))[since:].sum())
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def test_a_renamed_class_is_another_in_the_labels_and_the_same_in_the_ledger(lab
     before = labels_of(lab)
     document = lab("relabel", "--map", "sea=ocean")
     assert document["changed"] is True
+    assert {"command", "round", "changed", "counts", "files", "warnings"} <= document.keys()
+    assert all((lab.root / name).exists() for name in document["files"])
     assert labels_of(lab) == renamed(before, sea="ocean")
     (one,) = document["map"]
     assert one["answers"] == one["train"] + one["validation"] == list(before.values()).count("sea")
@@ -400,6 +402,18 @@ def test_the_same_answer_to_a_reopened_row_counts_where_the_file_a_guideline_or_
     assert labels_of(lab) == before
     new = [row for row in ledger_of(lab) if row["source"] == "rounds/001/reopened.csv"]
     assert {row["guideline"] for row in new} == {"v4"}
+
+
+def test_a_late_answer_by_the_old_rubric_is_pointed_out(make_lab):
+    lab = make_lab("text")
+    lab("seed")
+    rows = [[id_, lab.data.truth[id_], "ann", "2026-01-05"] for id_ in lab.ids(0)]
+    lab("ingest", answers_file(lab, "ann.csv", rows))
+    lab("relabel", "--reopen", "sea")
+    first, second, *_ = reopened_ids(lab, "rounds/000/reopened.csv")
+    late = answers_file(lab, "ben.csv", [[first, "sea", "ben", "2026-01-06"], [second, "sky", "ben", ""]])
+    (warning,) = lab("ingest", late)["warnings"]
+    assert warning.startswith("1 answer to a reopened row is dated before it was asked again")
 
 
 def test_dated_answers_sent_again_under_another_guideline_do_not_come_back(make_lab):
