@@ -162,13 +162,16 @@ def release(project: Project) -> Result:
             counts={"released": 0},
             summary=["No row is pending." if not kept else _kept(len(kept))],
         )
+    left, clock = {"pending": len(standing.pending) - len(pending)}, project.clock
     with project.change() as change:
         for round_ in project.rounds:
-            step, after = _batch_step(round_), given_back(round_, pending)
+            step, after = _batch_step(round_), given_back(round_, pending, left, clock)
             if step is not None and round_.number in released:
-                ids = sorted({*step.more.get("released", ()), *released[round_.number]})
-                counts = {**step.counts, "pending": len(standing.pending) - len(pending)}
-                entry = step.finished(step.outputs, counts, released=ids, clock=project.clock)
+                ids = released[round_.number]
+                # a round that only has reopened rows among them asks nothing itself
+                now = {} if standing.asked.reopened.keys() >= set(ids) else {"clock": clock}
+                ids = sorted({*step.more.get("released", ()), *ids})
+                entry = step.finished(step.outputs, {**step.counts, **left}, released=ids, **now)
                 after = after.replacing(entry)
             if after is not round_:
                 change.record(after)

@@ -63,19 +63,26 @@ def asked_again(round_: Round, ids: Collection[str]) -> Round:
         step = round_.steps.get(name)
         before = set(step.more.get("released", ())) if step is not None else set[str]()
         if step is not None and not before.isdisjoint(ids):
-            round_ = _releasing(round_, step, before - set(ids))
+            released = sorted(before - set(ids))
+            round_ = round_.replacing(step.finished(step.outputs, step.counts, released=released))
     return round_
 
 
-def given_back(round_: Round, ids: Collection[str]) -> Round:
-    """A round that knows which of the rows that it has reopened were given back."""
+def given_back(round_: Round, ids: Collection[str], counts: Mapping[str, int], clock: int) -> Round:
+    """A round that knows which of the rows that it has reopened were given back.
+
+    Args:
+        counts: rows that are pending after that.
+        clock: when.
+    """
     step = round_.steps.get("relabel")
     if step is None:
         return round_
     asked = {id_ for one in step.more["files"].values() for id_ in one["ids"]}
     mine = asked & set(ids)
-    return _releasing(round_, step, mine | set(step.more.get("released", ()))) if mine else round_
-
-
-def _releasing(round_: Round, step: Step, ids: Collection[str]) -> Round:
-    return round_.replacing(step.finished(step.outputs, step.counts, released=sorted(ids)))
+    if not mine:
+        return round_
+    released = sorted(mine.union(step.more.get("released", ())))
+    return round_.replacing(
+        step.finished(step.outputs, {**step.counts, **counts}, released=released, clock=clock)
+    )

@@ -355,6 +355,7 @@ def test_released_reopened_rows_are_candidates_and_validation_rows_stay_with_peo
     validation = ids & lab.split("validation")
     assert lab("query", "--release")["counts"]["released"] == len(ids - validation)
     assert lab("status")["pending"] == len(validation)
+    assert lab("status")["next"].startswith("label rounds/001/reopened.csv, then")
     late = lab("ingest", lab.labels(sorted(ids - validation)[:2], "late.csv", "sky"))
     assert late["counts"]["new"] == 2
     lab("train")
