@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -135,6 +136,45 @@ def test_a_late_answer_under_the_old_name_counts_as_the_new_one(make_lab):
     assert lab.stamps() == stamps
     assert lab("ingest", "--retract", "late.csv")["counts"]["retracted"] == 12
     assert set(labels_of(lab)) == set(ids[:30])
+
+
+@pytest.mark.parametrize("to", ["ocean", "sky"])
+@pytest.mark.parametrize("seed", range(2))
+def test_dated_files_come_to_the_same_before_and_after_a_mapping(make_lab, to, seed):
+    rng = np.random.default_rng(seed)
+    found = []
+    for name in ("before", "between"):
+        lab = make_lab("text", name=name)
+        lab("seed")
+        ids = lab.ids(0)
+        lab(
+            "ingest", answers_file(lab, "all.csv", [[i, lab.data.truth[i], "ann", "2026-01-01"] for i in ids])
+        )
+        draw = np.random.default_rng(7)
+        files = [
+            answers_file(
+                lab,
+                f"{n}.csv",
+                [
+                    [ids[int(row)], str(draw.choice(["sea", "sky", "stone"])), who, f"2026-02-{day + 1:02d}"]
+                    for row, who, day in zip(
+                        draw.permutation(len(ids))[:8],
+                        draw.choice(["ann", "ben", "eve"], 8),
+                        draw.integers(27, size=8).tolist(),
+                        strict=True,
+                    )
+                ],
+            )
+            for n in range(4)
+        ]
+        order = [files[int(n)] for n in rng.permutation(4)]
+        steps = [("ingest", file) for file in order]
+        steps.insert(4 if name == "before" else 2, ("relabel", "--map", f"sea={to}"))
+        for step in steps:
+            lab(*step)
+        found.append(pq.read_table(lab.root / "labels.parquet").to_pylist())
+    assert found[0] == found[1]
+    assert "sea" not in {row["label"] for row in found[0]}
 
 
 def test_an_older_undated_answer_that_was_corrected_does_not_win_by_being_mapped(make_lab):
