@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.engine import FeatureSpace
-from alcli.errors import ConfigError, suggest
+from alcli.errors import ConfigError, IntegrityError, suggest
 from alcli.loop import plural
 from alcli.loop._classes import answered_classes, mapped
 from alcli.loop._ground import Ground
@@ -65,10 +65,16 @@ class _Held:
         self._left: Rows | None = None
 
     def rows_of(self, wanted: NDArray[np.uint64], stream: Iterator[Rows]) -> Iterator[Rows]:
-        """The next scored rows, by the hashes of their ids; both streams come in the pool's order."""
+        """The next scored rows, by the hashes of their ids; both streams come in the pool's order.
+
+        Raises:
+            IntegrityError: the pool does not have them.
+        """
         known, n_found = np.sort(wanted), 0
         while n_found < len(wanted):
-            rows = self._left if self._left is not None else next(stream)
+            rows = self._left if self._left is not None else next(stream, None)
+            if rows is None:
+                raise IntegrityError("the scores are not those of this pool", hint="run `alcli score` again")
             at = np.flatnonzero(isin_sorted(rows.id_hash, known))
             n_found += len(at)
             done = n_found == len(wanted)
