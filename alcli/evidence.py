@@ -17,6 +17,7 @@ from alcli.curves.control import Measured, Saving, saving
 from alcli.engine import Part, Trained, Views
 from alcli.loop import plural
 from alcli.loop._by_chance import reasons
+from alcli.loop._classes import named_otherwise
 from alcli.loop._learning import Labeled, classes_of, learn, training_rng
 from alcli.loop._spending import second_opinions
 from alcli.metrics import HIGHER_IS_BETTER, resampled
@@ -85,6 +86,8 @@ def measure_saving(project: Project, rows: Rows, metric: str = "accuracy") -> Sa
     stored = read_model(model_folder(project, round_))
     if stored.spec != config.model.spec or stored.kinds != config.features.by_kind:
         return Unmeasured("model or features were changed since the model was trained: `alcli train` first")
+    if named_otherwise(project, round_.steps["train"]):
+        return Unmeasured("classes were renamed or merged since the model was trained: `alcli train` first")
     labels = pq.read_table(project.root / LABELS)
     at = pc.index_in(rows.ids, value_set=labels["id"].combine_chunks())
     known = np.flatnonzero(at.is_valid().to_numpy(zero_copy_only=False))

@@ -13,6 +13,7 @@ from alcli.loop import Result, judge, plural
 from alcli.project import LABELS, Project, Round, Step, share_file
 from alcli.project.deciding import files_to_decide
 from alcli.project.history import read_history
+from alcli.project.reopening import Reopened
 from alcli.registry import split_spec
 
 _ANSWERED = ("labeled", "validation_labeled", "disputed", "skipped", "unsure")
@@ -90,7 +91,8 @@ def _stage(project: Project, newest: Round, ingest: Step | None) -> str:
     if ingest is None or not ingest.counts["labeled"]:
         return "awaiting_labels"
     if _labels_are_new(ingest, project.rounds) or _predictions_are_new(project):
-        return "ready_to_train"
+        # a model without the rows that are asked again would know and measure another task
+        return "awaiting_labels" if Reopened.of(project.rounds).waiting(ingest) else "ready_to_train"
     if "query" in newest.steps or newest.number == 0:
         return "awaiting_labels"
     return "scored" if "score" in newest.steps else "trained"
@@ -172,7 +174,7 @@ class _Next:
                 for name, people in round_.batches.items():
                     if name not in step.more.get("answered", ()):
                         found += [share_file(name, person) for person in people] or [name]
-        return found
+        return found + Reopened.of(self.project.rounds).waiting(ingest)
 
 
 def _metrics(project: Project) -> dict[str, Any] | None:

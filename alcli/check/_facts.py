@@ -25,6 +25,7 @@ from alcli.estimate import Estimate
 from alcli.evidence import Unmeasured, measure_saving
 from alcli.loop import Progress
 from alcli.loop._calibration import Prospect, prospect
+from alcli.loop._classes import named_otherwise
 from alcli.loop._learning import Labeled, classes_of, groups_of
 from alcli.loop._people import Answers
 from alcli.models import read_model
@@ -103,6 +104,7 @@ class Facts:
         trained = [round_ for round_ in project.rounds if "train" in round_.steps]
         stored = read_model(model_folder(project, trained[-1])) if trained else None
         fits = stored is not None and stored.kinds == project.config.features.by_kind
+        fits = fits and not named_otherwise(project, trained[-1].steps["train"])
         return cls(
             project,
             found,
@@ -138,7 +140,9 @@ class Facts:
         if self.standing is None:
             return ["nothing is seeded yet: only the pool and the prices are looked at"]
         if self.trained is None and self.history:
-            return ["features were changed since the model was trained: `alcli train` first"]
+            newest = [round_.steps["train"] for round_ in self.project.rounds if "train" in round_.steps][-1]
+            what = "classes" if named_otherwise(self.project, newest) else "features"
+            return [f"{what} were changed since the model was trained: `alcli train` first"]
         if self.trained is None:
             return ["no model is trained yet: what it knows and saves is not looked at"]
         return []

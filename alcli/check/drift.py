@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alcli.check._facts import Facts
 from alcli.check._finding import CAUTION, GOOD, Finding
+from alcli.loop._classes import names_now
+from alcli.project import Round
 from alcli.project.pool import isin_sorted
 from alcli.project.scores import score_files
 from alcli.tables.hashing import Hashes, hash_strings
@@ -24,7 +27,7 @@ def look(facts: Facts) -> Finding:
     scored = [round_ for round_ in facts.project.rounds if "score" in round_.steps]
     if len(scored) < 2:
         return Finding.unknown("drift", "fewer than two rounds were scored")
-    before, now = (_Scored.of(facts, round_.folder) for round_ in scored[-2:])
+    before, now = (_Scored.of(facts, round_) for round_ in scored[-2:])
     if before is None or now is None:
         return Finding.unknown("drift", "scores of the two newest rounds are not there: `alcli score` again")
     common = isin_sorted(now.ids, before.ids)
@@ -71,14 +74,18 @@ class _Scored:
         self.ids, self.prediction, self.confidence = ids[order], prediction[order], confidence[order]
 
     @classmethod
-    def of(cls, facts: Facts, folder: str) -> _Scored | None:
+    def of(cls, facts: Facts, round_: Round) -> _Scored | None:
+        classes = round_.steps["score"].more["classes"]
+        names = pa.array(names_now(facts.project, round_.steps["train"], classes), pa.string())
+        known = pa.array(classes, pa.string())
         limit = np.uint64(min(2**64 - 1, MOST * 2**64 // max(1, facts.look.n_rows)))
         parts: list[tuple[Hashes, Hashes, NDArray[np.float32]]] = []
-        tables = score_files(facts.project.root / folder / "scores")
+        tables = score_files(facts.project.root / round_.folder / "scores")
         for batch in tables(["id", "prediction", "confidence"]):
             ids = hash_strings(batch.column("id"))
             low = ids <= limit
-            predicted = hash_strings(pc.cast(batch.column("prediction"), "string"))
+            prediction = pc.index_in(pc.cast(batch.column("prediction"), "string"), value_set=known)
+            predicted = hash_strings(names.take(prediction))
             parts.append((ids[low], predicted[low], batch.column("confidence").to_numpy()[low]))
         if not parts:
             return None

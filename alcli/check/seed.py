@@ -44,9 +44,12 @@ def _advice(n_seen: int, missing: list[str], few: list[str], covered: float, far
     if n_seen < 2:
         return "label rows of a second class: a model that knows one class cannot tell what would teach it"
     if missing:
-        return f"no label of {_names(missing)}: selection cannot look for a class that it has never seen"
+        words = "selection cannot look for a class that it has never seen, query.seek can by examples"
+        return f"no label of {_names(missing)}: {words}"
     if few:
-        return f"fewer than {FEWEST} labels of {_names(few)}: look for some before trusting the scores"
+        return (
+            f"fewer than {FEWEST} labels of {_names(few)}: query.seek looks for rows like examples of a class"
+        )
     if covered < COVERED or farther > FARTHER:
         return "parts of the pool hold no label: more random seed rows, or query.explore: 0.1, reach them"
     return ""

@@ -21,6 +21,7 @@ from alcli.cli import (
     pull,
     push,
     query,
+    relabel,
     score,
     seed,
     simulate,
@@ -58,7 +59,7 @@ def _alcli(
     """
 
 
-_LOOP = (init, seed, label, push, pull, ingest, train, score, query)
+_LOOP = (init, seed, label, push, pull, ingest, train, score, query, relabel)
 for module in (*_LOOP, status, check, plan, simulate, strategies, demo):
     module.register(app)
 

@@ -124,7 +124,7 @@ class _Reader:
         return _scalar(node)
 
     def _is_label(self, item: Any, key: str) -> bool:
-        return key in _LABEL_KEYS and item.id == "scalar"
+        return (key in _LABEL_KEYS or key.startswith(_ID_KEYS)) and item.id == "scalar"
 
     def _mapping(self, node: Any, key: str) -> dict[str, Any]:
         plain: dict[str, Any] = {}
@@ -142,6 +142,7 @@ class _Reader:
 
 
 _LABEL_KEYS = {"task.classes", "labels.skip", "labels.unsure"}
+_ID_KEYS = "query.seek."
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 

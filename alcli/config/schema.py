@@ -180,6 +180,15 @@ class Query(Section):
     )
     class_balance: bool = Field(False, description="as many rows of each predicted class")
     explore: Share = Field(0.0, description="share of the batch drawn at random from all candidates")
+    seek: dict[str, Names] | None = Field(
+        None,
+        description="{class: [ids]}: a share of the batch are the rows nearest to these examples of a class "
+        "that has hardly a label, and to labeled ones",
+    )
+    seek_share: Share = Field(0.1, description="that share, of all classes that are sought")
+    seek_until: Annotated[int, Field(ge=1)] = Field(
+        10, description="training labels with which a class is sought no more"
+    )
     overlap: Share = Field(0.0, description="share of the batch that several annotators answer")
     overlap_annotators: Annotated[int, Field(ge=2)] = Field(
         2, description="how many annotators answer a row of the overlap"
@@ -210,6 +219,16 @@ class Query(Section):
         if isinstance(data, dict) and data.get("diversity") is not None and "strategy" not in data:
             return {**data, "strategy": "margin"}
         return data
+
+    @model_validator(mode="after")
+    def _seek_leaves_room(self) -> Query:
+        for name, ids in (self.seek or {}).items():
+            if not ids:
+                raise ValueError(f"seek.{name} names no example: at least one id is needed")
+        quotas = [sum(shares.values()) for shares in (self.quotas or {}).values() if isinstance(shares, dict)]
+        if self.seek and self.explore + self.seek_share + sum(quotas) > 1 + 1e-9:
+            raise ValueError("explore, seek_share and the quotas together take more than the whole batch")
+        return self
 
     @model_validator(mode="after")
     def _quotas_add_up(self) -> Query:

@@ -42,6 +42,11 @@ class FeatureSpace:
         blocks = [part.transform(_plain(columns[kind])) for kind, part in self.parts.items() if part.similar]
         return _unit(_beside(blocks)) if blocks else None
 
+    def alike(self, columns: Mapping[str, list[Any]]) -> Any:
+        """(n, s) as `similar`; where no kind has such, all features at length 1."""
+        units = self.similar(columns)
+        return _unit(self.transform(columns)) if units is None else units
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """What all kinds learned, as `kind/name` arrays."""
         return {

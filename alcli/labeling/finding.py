@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from alcli.project.answers import LABELED, SKIPPED, UNSURE
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current, moments
 from alcli.project.pool import Pool
+from alcli.project.relabeling import labels_now
+from alcli.project.reopening import Reopened
 from alcli.project.resolve import resolve
 from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, Splits
@@ -65,18 +66,28 @@ def open_work(project: Project, wanted: Wanted, annotator: str) -> Work:
         sheet = files.read(wanted.file)
         number = max((ground.asked.rounds.get(id_, 0) for id_ in sheet.ids), default=newest.number)
         return ground.work(number, [sheet], by_name=wanted.annotator is not None)
-    rounds = [round_ for round_ in project.rounds if round_.batches]
+    reopened = list(Reopened.of(project.rounds).files)
+    rounds = [round_ for round_ in project.rounds if round_.batches or _in(round_, reopened)]
     if wanted.round is not None:
         chosen = next((round_ for round_ in rounds if round_.number == wanted.round), None)
         if chosen is None:
             message = f"round {wanted.round:03d} has asked nothing"
             raise StateError(message, hint=f"the newest that has is round {rounds[-1].number:03d}")
     else:
-        with_rows = {ground.asked.rounds[id_] for id_ in ground.open}
-        chosen = next((round_ for round_ in reversed(rounds) if round_.number in with_rows), rounds[-1])
+        files_of = ground.asked.reopened
+        with_rows = {ground.asked.rounds[id_] for id_ in ground.open - files_of.keys()}
+        again = {files_of[id_] for id_ in ground.open & files_of.keys()}
+        waiting = (r for r in reversed(rounds) if r.number in with_rows or _in(r, again))
+        chosen = next(waiting, rounds[-1])
     by_name = wanted.annotator is not None
-    sheets = [files.of_round(chosen, name) for name in _shares(chosen, annotator, by_name=by_name)]
+    names = [*_shares(chosen, annotator, by_name=by_name), *_in(chosen, reopened)]
+    sheets = [files.of_round(chosen, name) for name in names]
     return ground.work(chosen.number, sheets, by_name=by_name)
+
+
+def _in(round_: Round, names: Collection[str]) -> list[str]:
+    """Those of some files that lie in a round's folder."""
+    return [name for name in names if name.startswith(f"{round_.folder}/")]
 
 
 def _shares(round_: Round, annotator: str, *, by_name: bool) -> Iterator[str]:
@@ -161,7 +172,7 @@ class _Ground:
         asked: all rows that people were asked about.
         open: ids that want this annotator's answer.
         mine: ids that they have answered.
-        answers: how many annotators answered each row, the ones included whose answers are on their way.
+        pending: ids still with people, answers that are on their way counted.
         seen: ids that the ledger knows, those of retracted answers included.
         given: this annotator's answers in the ledger.
         own: this annotator's journals.
@@ -172,7 +183,7 @@ class _Ground:
     asked: Asked
     open: frozenset[str]
     mine: frozenset[str]
-    answers: Counter[str]
+    pending: frozenset[str]
     seen: frozenset[str]
     given: Mapping[str, Entry]
     own: Sequence[Journal]
@@ -183,21 +194,20 @@ class _Ground:
     def of(cls, project: Project, annotator: str) -> _Ground:
         ledger, asked = checked_ledger(project), read_asked(project)
         standing = current(ledger)
-        given, taken = _given(ledger, standing, annotator), Taken(project.root / LEDGER, annotator)
+        given, taken = _given(ledger, standing, annotator, asked), Taken(project.root / LEDGER, annotator)
         own = [Journal(path, annotator) for path in journals(project) if path.name == journal_name(annotator)]
         for journal in own:
             news = [entry for entry in journal.entries if not taken.has(entry)]
             journal.keep([entry for entry in news if entry.answered or entry.id not in given])
         rows = resolve(ledger, project.config.labels.resolve).rows
-        answers = Counter(dict(zip(rows["id"].to_pylist(), rows["n_annotators"].to_pylist(), strict=True)))
-        answers.update(_on_the_way(project, ledger))
+        pending = asked.pending(rows, _on_the_way(project, ledger))
         mine = {entry.id for journal in own for entry in journal.entries if entry.answered} | given.keys()
         sealed = set(Splits.read(project).ids(RESERVE, HELD_OUT).to_pylist())
-        open_ = asked.pending(answers) - mine - sealed
+        open_ = pending - mine - sealed
         seen = frozenset(pc.unique(ledger["id"]).to_pylist())
         classes = _classes(project, ledger, standing)
         return cls(
-            project, annotator, asked, open_, frozenset(mine), answers, seen, given, own, taken, classes
+            project, annotator, asked, open_, frozenset(mine), pending, seen, given, own, taken, classes
         )
 
     def work(self, number: int, sheets: Sequence[_Sheet], *, by_name: bool) -> Work:
@@ -218,7 +228,7 @@ class _Ground:
             self.taken,
             self.project.root / round_folder(number) / journal_name(self.annotator),
             [journal.path for journal in self.own],
-            len(self.mine & self.asked.pending(self.answers)),
+            len(self.mine & self.pending),
             list(_notes(names, len(filled), len(strange))),
         )
 
@@ -235,9 +245,13 @@ def _notes(names: Sequence[str], n_filled: int, n_strange: int) -> Iterator[str]
         yield f"{files}: {plural(n_strange, 'row')} left out: nobody was asked about {them}"
 
 
-def _given(ledger: pa.Table, standing: np.ndarray, annotator: str) -> dict[str, Entry]:
-    """One annotator's answers that stand, each with the moment at which it counts."""
-    columns = ["id", "status", "label", "seconds", "comment"]
+def _given(ledger: pa.Table, standing: np.ndarray, annotator: str, asked: Asked) -> dict[str, Entry]:
+    """One annotator's answers that stand, each with the moment at which it counts.
+
+    Of a row that is asked once more, none from before: who sees it again must not see what they said.
+    """
+    columns = ["id", "status", "label", "seconds", "comment", "round"]
+    ledger = ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
     at = pa.array(moments(ledger)[0][standing])
     table = ledger.select([*columns, "annotator"]).take(pa.array(standing)).append_column("at", at)
     usual = pc.is_in(table["status"], value_set=pa.array([LABELED, SKIPPED, UNSURE]))
@@ -252,6 +266,7 @@ def _given(ledger: pa.Table, standing: np.ndarray, annotator: str) -> dict[str, 
             row["comment"],
         )
         for row in table.to_pylist()
+        if row["id"] not in asked.again or row["round"] >= asked.rounds[row["id"]]
     }
 
 
@@ -274,8 +289,9 @@ def _classes(project: Project, ledger: pa.Table, standing: np.ndarray) -> list[s
     (undated ones first), and the name.
     """
     known = list(project.config.task.classes or ())
-    used = set(pc.unique(ledger["label"].take(pa.array(standing)).drop_null()).to_pylist())
-    times = ledger.set_column(
+    told = ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
+    used = set(pc.unique(told["label"].take(pa.array(standing)).drop_null()).to_pylist())
+    times = told.set_column(
         0, "at", pc.fill_null(ledger["labeled_at"], pa.scalar(_START, pa.timestamp("us", "UTC")))
     )
     firsts = times.group_by(["label", "ingest"], use_threads=False).aggregate([("at", "min")]).to_pylist()

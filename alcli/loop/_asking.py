@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 
 from alcli.errors import ConfigError
 from alcli.project import LEDGER, File, Project, Round, Transaction
-from alcli.project.grouping import ordered
-from alcli.project.ledger import current, read_ledger
+from alcli.project.grouping import ordered, ranked
+from alcli.project.ledger import current, paid, read_ledger
 from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
+from alcli.project.relabeling import labels_now
 from alcli.registry import FORMATS
 
-PREDICTION, _ANNOTATOR = "prediction", "annotator"
+PREDICTION, _ANNOTATOR, _GUIDELINE = "prediction", "annotator", "guideline"
 
 
 class Asking:
@@ -26,13 +27,15 @@ class Asking:
     Args:
         project: whose rows are asked.
         tool: the name of a labeling tool's format, for a file of its own beside each `query.csv`.
+        guideline: the rubric's version, where the files are to tell it.
 
     Raises:
         ConfigError: there is no such format, or its files have no ending.
     """
 
-    def __init__(self, project: Project, tool: str | None = None) -> None:
+    def __init__(self, project: Project, tool: str | None = None, guideline: str = "") -> None:
         self.project = project
+        self._guideline = guideline
         self.written: list[str] = []
         self._csv = FORMATS.build("csv")
         self._tool = tool_format(project, tool) if tool and tool != "csv" else None
@@ -98,6 +101,7 @@ class Asking:
     ) -> Mapping[str, Sequence[str]]:
         extra = {PREDICTION: predictions} if predictions else {}
         extra |= {_ANNOTATOR: [annotator] * len(ids)} if annotator else {}
+        extra |= {_GUIDELINE: [self._guideline] * len(ids)} if self._guideline else {}
         return query_columns(self.project, ids, extra)
 
 
@@ -126,10 +130,17 @@ def tool_format(project: Project, tool: str) -> Any:
 
 
 def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
-    """The configured classes and those of the answers that stand; None before there are two."""
+    """The configured classes and those of the answers that stand; None before there are two.
+
+    Where none are configured, a class whose rows are asked again is one until all of them are answered.
+    """
     configured = project.config.task.classes
-    rank, labels = ordered(ledger["label"])
-    used = np.unique(rank[current(ledger)])
+    rank, labels = ordered(labels_now(ledger))
+    stands = current(ledger)
+    if configured is None:
+        row, once = ranked(ledger["id"]), paid(ledger)
+        stands = np.append(stands, once[~np.isin(row[once], row[stands])])
+    used = np.unique(rank[stands])
     found = labels.take(pa.array(used[used >= 0])).to_pylist()
     if configured is None:
         return tuple(found) if len(found) > 1 else None

@@ -45,7 +45,8 @@ def extend_validation(project: Project, size: int, tool: str | None = None) -> R
     standing = Standing.read(project)
     step, before = project.rounds[0].steps["seed"], read_selection(project, _FOLDER)
     batches = batches_of(step, before.num_rows)
-    waiting = [name for name in batches if standing.pending & set(_asked_in(before, batches[name]))]
+    unanswered = standing.pending - standing.asked.reopened.keys()
+    waiting = [name for name in batches if unanswered & set(_asked_in(before, batches[name]))]
     last = list(batches)[-1]
     if len(batches) > 1 and last in waiting:
         return _under_way(project, step, last, size, asking)

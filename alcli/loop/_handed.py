@@ -75,6 +75,7 @@ class Handing:
     def _read_labeled(self, pool: RowSource, labels: Mapping[str, str], asked: frozenset[str]) -> Labeled:
         number = {name: n for n, name in enumerate(self.trained.classes)}
         label_of = {id_: label for id_, label in labels.items() if label in number}
+        asked |= labels.keys() - label_of.keys()  # of a class that the model does not know yet
         rows = pool.take({*label_of, *asked}, self._config.features)
         ids = rows.ids.to_pylist()
         known = np.array([id_ in label_of for id_ in ids], dtype=np.bool_)

@@ -16,6 +16,7 @@ from alcli.project.answers import ADJUDICATED
 from alcli.project.grouping import Codes, coded, group, ordered
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current
+from alcli.project.relabeling import labels_now
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class Answers:
     @classmethod
     def of(cls, ledger: pa.Table, standing: Codes) -> Self:
         """Of the ledger's answers that stand."""
-        table = ledger.select(["id", "annotator", "label", "guideline", "round", "seconds", "status"])
-        table = table.take(pa.array(standing))
+        table = ledger.select(["id", "annotator", "guideline", "round", "seconds", "status"])
+        table = table.append_column("label", labels_now(ledger)).take(pa.array(standing))
         (row, ids), (who, people), (label, classes) = (
             ordered(table[name]) for name in ("id", "annotator", "label")
         )

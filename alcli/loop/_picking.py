@@ -15,6 +15,7 @@ from alcli.engine import Batch, asked_choice
 from alcli.loop._ground import Ground
 from alcli.loop._handed import Handing
 from alcli.loop._quotas import check_segments, equal_seats, named_seats
+from alcli.loop._seeking import Sought
 from alcli.loop._shortlists import AT_RANDOM, Order, Shortlist, Shortlists
 from alcli.loop._work import check_work
 from alcli.project.scores import ScoreTables
@@ -64,12 +65,16 @@ class Stage:
 
 
 class Picking:
-    """Chooses a batch: first the random share, then shares by segment, then the strategy's rows."""
+    """Chooses a batch: the random share, rows like examples, shares by segment, the strategy's rows."""
 
-    def __init__(self, ground: Ground, scores: ScoreTables, standing: Standing) -> None:
+    def __init__(
+        self, ground: Ground, scores: ScoreTables, standing: Standing, sought: Sequence[Sought] = ()
+    ) -> None:
         self.ground = ground
         self.config = ground.config.query
         self.standing = standing
+        self._scores = scores
+        self._sought = sought
         self.batch = Batch(self.config.max_similarity)
         self.shortlists = Shortlists(ground, scores, standing.closed, self.batch)
         self.n_candidates = self.shortlists.n_candidates
@@ -91,8 +96,10 @@ class Picking:
         """`size` rows, fewer only where the distinct candidates run out."""
         n_explore = round(size * self.config.explore)
         explored = self._fill({None: n_explore}, Stage("random_sampling", "explore", AT_RANDOM))[None]
-        stage = self._stage(size - n_explore, [choice.id for choice in explored])
-        chosen = self._by_quota(size, n_explore, stage)
+        near = self._near_examples(round(size * self.config.seek_share), size - n_explore)
+        n_taken = n_explore + len(near)
+        stage = self._stage(size - n_taken, [choice.id for choice in [*explored, *near]])
+        chosen = [*near, *self._by_quota(size, n_taken, stage)]
         chosen += self._fill({None: size - n_explore - len(chosen)}, stage)[None]
         return [*self._overlapping(chosen, round(size * self.config.overlap)), *explored]
 
@@ -131,14 +138,27 @@ class Picking:
         handing = Handing(self.ground, strategy, self.standing.labels, asked)
         return Chooser(strategy, name, key, handing)
 
-    def _by_quota(self, size: int, n_explore: int, stage: Stage) -> list[Choice]:
+    def _near_examples(self, count: int, most: int) -> list[Choice]:
+        """As many rows for each sought class, those nearest to its examples."""
+        seats = named_seats({one.name: 1 / len(self._sought) for one in self._sought}, count, most)
+        chosen: list[Choice] = []
+        for one in self._sought:
+            nearness = one.nearness(self._scores, self.ground.pool, self.ground)
+            stage = Stage("seek", "quota", Order(by_score=True, scores=nearness))
+            found = self._fill({None: seats[one.name]}, stage)[None]
+            if len(found) < seats[one.name]:
+                self.notes.append(f"only {len(found):,} rows are left that can be like {one.name!r}")
+            chosen += [replace(choice, group=one.name) for choice in found]
+        return chosen
+
+    def _by_quota(self, size: int, n_taken: int, stage: Stage) -> list[Choice]:
         """The rows that segments have a right to: shares of the whole batch, or of what is not drawn."""
         stage = replace(stage, reason="quota")
         if self.config.quotas:
             (shares,) = self.config.quotas.values()
             if not isinstance(shares, str):
-                return self._by_share(named_seats(shares, size, size - n_explore), stage)
-        return self._levelled(size - n_explore, stage)
+                return self._by_share(named_seats(shares, size, size - n_taken), stage)
+        return self._levelled(size - n_taken, stage)
 
     def _by_share(self, seats: Mapping[str, int], stage: Stage) -> list[Choice]:
         found = self._fill(seats, stage)

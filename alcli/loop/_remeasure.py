@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alcli.engine import Trained
 from alcli.errors import AlcliError, IntegrityError, StateError
 from alcli.loop import plural
+from alcli.loop._classes import names_now
 from alcli.loop._learning import training_rng
 from alcli.metrics import evaluate
 from alcli.models import Stored, read_model
@@ -54,13 +55,19 @@ def read_if_intact(project: Project, round_: Round) -> Stored | None:
         return None
 
 
-def predicted(stored: Stored, rows: Rows, classes: Sequence[str]) -> NDArray[np.float32]:
-    """(n, C) a stored model's probabilities in the order of `classes`; 0 for those it does not know."""
+def predicted(
+    stored: Stored, names: Sequence[str], rows: Rows, classes: Sequence[str]
+) -> NDArray[np.float32]:
+    """(n, C) a stored model's probabilities in the order of `classes`; 0 for those it does not know.
+
+    Args:
+        names: what its classes are called now, as `names_now` says: those of one name count together.
+    """
     theirs = Trained.of(stored, FEATURES, MODELS).evidence(rows.features, ("proba",))["proba"]
     proba = np.zeros((len(rows), len(classes)), dtype=theirs.dtype)
-    for n, name in enumerate(stored.classes):
+    for n, name in enumerate(names):
         if name in classes:
-            proba[:, classes.index(name)] = theirs[:, n]
+            proba[:, classes.index(name)] += theirs[:, n]
     return proba
 
 
@@ -116,8 +123,9 @@ def _figures(project: Project, round_: Round, on: Yardstick) -> dict[str, list[f
         raise StateError("its model was trained on other features")
     if "predictions" in stored.kinds:
         raise StateError("the predictions of then are not in the pool any more")
-    classes = (*on.classes, *(name for name in stored.classes if name not in on.classes))
-    proba = predicted(stored, on.rows, classes)
+    names = names_now(project, round_.steps["train"], stored.classes)
+    classes = (*on.classes, *dict.fromkeys(name for name in names if name not in on.classes))
+    proba = predicted(stored, names, on.rows, classes)
     metrics = evaluate(proba, on.y, classes, training_rng(project.config, round_.number, 1))
     return {name: list(value) for name, value in metrics.headline().items()}
 

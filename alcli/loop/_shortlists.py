@@ -28,10 +28,15 @@ Name = TypeVar("Name", str, None)
 
 @dataclass(frozen=True)
 class Order:
-    """How candidates are ranked: by score, or at random by the keys of one purpose; ties by key."""
+    """How candidates are ranked: by score, or at random by the keys of one purpose; ties by key.
+
+    Attributes:
+        scores: others than the round's, of the same rows.
+    """
 
     by_score: bool
     purpose: tuple[str, ...] = ()
+    scores: ScoreTables | None = None
 
 
 AT_RANDOM = Order(by_score=False, purpose=("explore",))
@@ -103,12 +108,13 @@ class Shortlists:
             widths: how many, by segment; or by None alone, of the whole pool.
         """
         most = max(1, self.most // max(1, len(widths)))
+        scores = self._scores if order.scores is None else self._scores.over(order.scores)
         sizes, keys = [min(width, most) for width in widths.values()], self._keys(order)
         if self._segments is None or None in widths:
-            ranked = [self._scores.top(sizes[0], keys, by_score=order.by_score)]
+            ranked = [scores.top(sizes[0], keys, by_score=order.by_score)]
         else:
             named = dict(zip(map(str, widths), sizes, strict=True))
-            found = self._scores.top_of(self._segments, named, keys, by_score=order.by_score)
+            found = scores.top_of(self._segments, named, keys, by_score=order.by_score)
             ranked = list(found.values())
         return dict(zip(widths, self._read(ranked, most), strict=True))
 

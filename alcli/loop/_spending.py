@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alcli.loop._money import Spent
 from alcli.project import LEDGER, Project
-from alcli.project.ledger import current, read_ledger
+from alcli.project.ledger import paid, read_ledger
 from alcli.project.selection import RELABEL, read_asked
 from alcli.project.splits import VALIDATION, Splits
 
@@ -23,7 +23,7 @@ def spent_on(project: Project, before: int | None = None) -> Spent:
     ledger = read_ledger(project.root / LEDGER)
     again = _asked_again(project, ledger)  # who changes an answer is paid once, who is asked again is not
     parts = (ledger.filter(pa.array(part)) for part in (~again, again))
-    answered = pa.chunked_array([part["id"].take(pa.array(current(part))).combine_chunks() for part in parts])
+    answered = pa.chunked_array([part["id"].take(pa.array(paid(part))).combine_chunks() for part in parts])
     n_validation = 0
     if len(answered):
         validation = Splits.read(project).ids(VALIDATION)
@@ -41,7 +41,7 @@ def second_opinions(project: Project, before: int) -> int:
     """Answers to rows that were asked once more, before a round."""
     ledger = read_ledger(project.root / LEDGER)
     again = _asked_again(project, ledger) & (ledger["round"].to_numpy() < before)
-    return len(current(ledger.filter(pa.array(again))))
+    return len(paid(ledger.filter(pa.array(again))))
 
 
 def _asked_again(project: Project, ledger: pa.Table) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from alcli.engine import Trained
 from alcli.estimate import rounded
+from alcli.loop._classes import names_now
 from alcli.metrics.agreement import kappa
 from alcli.project import Project
 from alcli.project.columns import take
@@ -70,7 +71,7 @@ class Predicted:
     Attributes:
         ids: (n,) Arrow strings.
         proba: (n, C) float32.
-        classes: in the order of the columns of `proba`.
+        classes: in the order of the columns of `proba`; those that were merged since have one name.
     """
 
     ids: pa.Array
@@ -108,7 +109,7 @@ def read_before(project: Project, number: int) -> Predicted | None:
         step, name = round_.steps.get("train"), f"{round_.folder}/{NAME}"
         if step is not None and name in step.outputs:
             project.check(step, name)
-            return Predicted.read(project.root / name, step.more["classes"])
+            return Predicted.read(project.root / name, names_now(project, step, step.more["classes"]))
     return None
 
 

@@ -35,6 +35,7 @@ from alcli.project.intake import (
     stage_ingest,
 )
 from alcli.project.pool import Pool
+from alcli.project.relabeling import answers_alive, dated_before_reopening, set_aside
 from alcli.project.resolve import Resolution, resolve
 from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, VALIDATION, Splits
@@ -82,11 +83,13 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
     words = {"id": named.get("id", labels.id), "label": named.get("label", labels.label)}
     for path in files:
         intake.take(path, reader_of(path, options.format, advice="--format NAME forces one", **words))
+    intake.relabel_late()
+    intake.warnings += _by_the_old_rubric(intake.ledger, ledger.num_rows)
     if options.retract_source or options.retract_annotator:
         intake.take_back(options.retract_source, options.retract_annotator)
     resolution = resolve(intake.ledger, project.config.labels.resolve)
     intake.counts["changed"] = _changed(intake.ledger, ledger.num_rows, resolution.standing)
-    places = Places(splits.ids(VALIDATION), asked.rounds)
+    places = Places(splits.ids(VALIDATION), asked.rounds, asked.reopened)
     pending = asked.pending(resolution.rows)
     taken = Taken(
         intake.files, intake.classes or (), intake.ledger, intake.new_rows, resolution, places, pending
@@ -119,6 +122,15 @@ def ingest(project: Project, files: Sequence[Path], options: Options) -> Result:
         summary=summary,
         more={"dry_run": options.dry_run, "labels": _by_class(resolution)},
     )
+
+
+def _by_the_old_rubric(ledger: pa.Table, n_before: int) -> list[str]:
+    count = dated_before_reopening(ledger, n_before)
+    if not count:
+        return []
+    answers = plural(count, "answer to a reopened row is", "answers to reopened rows are")
+    hint = "if they go by the old rubric, `alcli ingest --retract FILE` takes them back"
+    return [f"{answers} dated before it was asked again: {hint}"]
 
 
 def _stands(project: Project, ledger: pa.Table, options: Options, disputed: Sequence[str]) -> bool:
@@ -185,7 +197,8 @@ def _changed(ledger: pa.Table, n_before: int, standing: Any) -> int:
     if not len(new) or not n_before:
         return 0
     pair = group(*(coded(ledger[name])[0] for name in ("id", "annotator")))
-    return int(np.isin(pair[new], pair[:n_before]).sum())
+    stood = answers_alive(ledger) & ~set_aside(ledger)
+    return int(np.isin(pair[new], pair[:n_before][stood[:n_before]]).sum())
 
 
 def _list_rejected(intake: Intake, options: Options) -> list[str]:

@@ -17,7 +17,8 @@ from alcli.loop._server import There, first_few
 from alcli.project import Project
 from alcli.project.answers import read_answers
 from alcli.project.intake import checked_ledger
-from alcli.project.ledger import RETRACTED, current, new_answers
+from alcli.project.ledger import current, new_answers
+from alcli.project.relabeling import RETRACTED
 from alcli.project.selection import read_asked
 from alcli.registry import FORMATS, reader_of
 from alcli.remote import Item

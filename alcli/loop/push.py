@@ -41,7 +41,9 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
     if dry_run:
         transfer.look()
     else:
-        written = transfer.carry_out(standing.asked.several, progress)
+        asked = standing.asked
+        again = standing.pending & (asked.again | asked.reopened.keys())
+        written = transfer.carry_out(asked.several, again, progress)
     if transfer.changes and not dry_run:
         project.log(round_, "push", started, new=transfer.counts["new"])
     return Result(
@@ -111,17 +113,24 @@ class _Transfer:
             self.choices = self._fit(self.number, change=False)
             self.known = self._ids(self.number)
 
-    def carry_out(self, several: Mapping[str, int], progress: Progress) -> list[str]:
-        """Do it, and return the files that were written; what is tried again looks first at what is there."""
+    def carry_out(self, several: Mapping[str, int], again: Collection[str], progress: Progress) -> list[str]:
+        """Do it, and return the files that were written; what is tried again looks first at what is there.
+
+        Args:
+            several: how many people are to answer a row, where it is more than one.
+            again: rows that are asked once more, of which a task that has answers wants one further.
+            progress: is told how many tasks are there.
+        """
         there, server = self.there, self.there.server
         number = self.number or patiently(self._find_or_make)
         self.number, written = number, there.remember(number)
         self.choices = patiently(lambda: self._fit(number, change=True))
         patiently(lambda: self._fill(number, progress))
-        wanted = {id_: people for id_, people in several.items() if id_ in self.items}
-        if wanted:
-            held = server.held(number)
-            self.several = {one.task: wanted[one.id] for one in held if one.overlap < wanted.get(one.id, 0)}
+        if not self.items.keys().isdisjoint({*several, *again}):
+            for one in server.held(number, answers=bool(again)):
+                people = len(one.answers) + 1 if one.id in again else several.get(one.id, 1)
+                if one.id in self.items and one.overlap < people:
+                    self.several[one.task] = people
             server.ask_several(self.several)
         return written
 

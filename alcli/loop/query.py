@@ -18,11 +18,13 @@ from alcli.loop._batches import Batch, batches_of, kept
 from alcli.loop._doubt import doubted, mixed
 from alcli.loop._ground import Ground, read_trained
 from alcli.loop._picking import Picking
+from alcli.loop._seeking import about_sought, sought
 from alcli.loop._sharing import check_names
 from alcli.project import Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import model_folder
 from alcli.project.pool import Pool
+from alcli.project.reopening import given_back
 from alcli.project.scores import score_files
 from alcli.project.selection import (
     QUERY,
@@ -102,7 +104,9 @@ def _picking(project: Project, round_: Round, standing: Standing) -> Picking:
     pool = Pool(project)
     pool.check_columns()
     ground = Ground.of(project, round_, pool, read_trained(project, round_))
-    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing)
+    near = sought(project, pool, ground.trained.space, standing)
+    picking = Picking(ground, score_files(project.root / round_.folder / "scores"), standing, near)
+    picking.notes += about_sought(project, standing)
     picking.check_quotas()
     return picking
 
@@ -163,9 +167,11 @@ def release(project: Project) -> Result:
     kept = standing.pending & set(_sealed_asked(standing))
     pending = standing.pending - kept
     rounds = [r for r in project.rounds if _batch_step(r) is not None]
+    asked_in = {r.number for r in rounds}
     released: dict[int, list[str]] = {}
-    for id_ in sorted(pending):
-        released.setdefault(standing.asked.rounds[id_], []).append(id_)
+    for id_ in sorted(pending):  # a reopened row may be filed in a round that asked nothing yet
+        number = standing.asked.rounds[id_]
+        released.setdefault(number if number in asked_in else 0, []).append(id_)
     if not released:
         return Result(
             "query",
@@ -174,14 +180,19 @@ def release(project: Project) -> Result:
             counts={"released": 0},
             summary=["No row is pending." if not kept else _kept(len(kept))],
         )
+    left, clock = {"pending": len(standing.pending) - len(pending)}, project.clock
     with project.change() as change:
-        for round_ in rounds:
-            step = _batch_step(round_)
+        for round_ in project.rounds:
+            step, after = _batch_step(round_), given_back(round_, pending, left, clock)
             if step is not None and round_.number in released:
-                ids = sorted({*step.more.get("released", ()), *released[round_.number]})
-                counts = {**step.counts, "pending": len(standing.pending) - len(pending)}
-                entry = step.finished(step.outputs, counts, released=ids, clock=project.clock)
-                change.record(round_.replacing(entry))
+                ids = released[round_.number]
+                # a round that only has reopened rows among them asks nothing itself
+                now = {} if standing.asked.reopened.keys() >= set(ids) else {"clock": clock}
+                ids = sorted({*step.more.get("released", ()), *ids})
+                entry = step.finished(step.outputs, {**step.counts, **left}, released=ids, **now)
+                after = after.replacing(entry)
+            if after is not round_:
+                change.record(after)
     project.log(newest, "query --release", started, released=len(pending))
     return Result(
         "query",
@@ -286,9 +297,9 @@ def _up_to_date(
             if shared:
                 entry = step.finished({**outputs, **step.outputs}, step.counts, **kept(batches[-1], step))
                 change.record(round_.replacing(entry))
-    given_back = len(step.more.get("released", ()))
+    n_back = len(step.more.get("released", ()))
     files = ", ".join(name for batch in batches for name in batch.to_people)
-    state = f", {given_back:,} of them given back" if given_back else ""
+    state = f", {n_back:,} of them given back" if n_back else ""
     return Result(
         "query",
         round=round_.number,

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from alcli.engine import Trained
 from alcli.errors import ConfigError, StateError
 from alcli.loop import Progress, Result, plural, silent
+from alcli.loop._classes import named_otherwise
 from alcli.loop._ground import Ground
 from alcli.loop._scoring import Scoring
 from alcli.models import read_model
@@ -73,8 +74,15 @@ def score(project: Project, progress: Progress = silent) -> Result:
         changed=True,
         counts=counts,
         files=[*outputs, f"{round_.folder}/round.json"],
+        warnings=_old_names(project, train),
         summary=[f"Scored {plural(counts['scored'], 'row')} by {split_spec(config.query.strategy)[0]}."],
     )
+
+
+def _old_names(project: Project, train: Step) -> list[str]:
+    if not named_otherwise(project, train):
+        return []
+    return ["the model calls classes by the names from before `alcli relabel`: `alcli train` first"]
 
 
 def _planned(project: Project, pool: Pool, train: Step, strategy: Strategy) -> Step:

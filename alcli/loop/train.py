@@ -17,7 +17,7 @@ from alcli.engine import FeatureSpace, Trained, Views, size_of_a_row
 from alcli.errors import DataError, IntegrityError, StateError
 from alcli.estimate import Estimate, rounded
 from alcli.loop import Result, judge, plural
-from alcli.loop._classes import about_classes
+from alcli.loop._classes import about_classes, about_reopened, mapped, names_now
 from alcli.loop._learning import (
     FEWEST_HELD_OUT,
     SAMPLE,
@@ -40,6 +40,7 @@ from alcli.project import LABELS, SPLITS, File, Project, Round, Step
 from alcli.project.history import read_history
 from alcli.project.model_folder import card_of, model_folder
 from alcli.project.pool import Pool, Rows
+from alcli.project.relabeling import RELABELED
 from alcli.project.sample import LowestKeys
 from alcli.project.splits import Splits
 from alcli.registry import FEATURES, MODELS
@@ -151,7 +152,7 @@ class _Training:
         self.round = round_
         self.step = step
         self.votes = votes
-        self.warnings = stale_predictions(project, step)
+        self.warnings = [*stale_predictions(project, step), *about_reopened(project)]
         self.summary: list[str] = []
         self.splits = Splits.read_with_groups(project, pool)
         # a StateError says what to do when nobody has answered yet; so a table there is
@@ -193,7 +194,8 @@ class _Training:
                 f"{round_.folder}/{STOP_SET}": staged.file(f"{round_.folder}/{STOP_SET}", len(self.stop_set)),
             }
             more = {"classes": list(self.classes), "votes": self.votes, "row": self.row}
-            step = self.step.finished(outputs, counts, **more)
+            names = mapped(project)
+            step = self.step.finished(outputs, counts, **more, **({RELABELED: names} if names else {}))
             if restore:
                 done = round_.replacing(step)
             else:
@@ -343,7 +345,8 @@ class _Training:
             return None
         if stored.kinds != self.project.config.features.by_kind or "predictions" in stored.kinds:
             return None  # predictions of then are not in the pool any more
-        theirs = predicted(stored, validation.rows, self.classes)
+        names = names_now(self.project, before[-1].steps["train"], stored.classes)
+        theirs = predicted(stored, names, validation.rows, self.classes)
         return paired_change(theirs, proba, validation.y, rng)
 
     def _report(

@@ -12,6 +12,7 @@ from alcli.project import File, Project, Step, Transaction
 from alcli.project.answers import LABELED
 from alcli.project.deciding import ADJUDICATE, LISTED, listed
 from alcli.project.query_file import Writer, query_columns, stage_query
+from alcli.project.relabeling import labels_now
 from alcli.project.resolve import DISPUTED, Resolution
 
 
@@ -63,7 +64,8 @@ def votes_on(ledger: pa.Table, resolution: Resolution, ids: Sequence[str]) -> di
     """What annotators said of each row, without their names: `2 food, 1 pets`."""
     wanted = pc.is_in(ledger["id"], value_set=pa.array(ids, pa.string()))
     standing = pa.array(resolution.standing)
-    answers = ledger.select(["id", "label", "status"]).take(standing.filter(wanted.take(standing)))
+    told = ledger.select(["id", "status"]).append_column("label", labels_now(ledger))
+    answers = told.take(standing.filter(wanted.take(standing)))
     answers = answers.filter(pc.equal(answers["status"], LABELED))
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for id_, label in zip(answers["id"].to_pylist(), answers["label"].to_pylist(), strict=True):

@@ -41,6 +41,7 @@ class Gate:
         advice: what to do about what is wrong.
         copies: those of some ids whose rows in the pool are copies or group-mates of sealed ones.
         validation: ids of the validation rows, which a file's column `split` may not add to; None: it may.
+        renamed: labels that count as another class since `alcli relabel`.
     """
 
     asked: Mapping[str, int]
@@ -54,6 +55,7 @@ class Gate:
     advice: Advice = INGEST
     copies: Callable[[Sequence[str]], Collection[str]] = lambda _: ()
     validation: Collection[str] | None = None
+    renamed: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def check(answers: pa.Table, gate: Gate, *, source: str, unit: str = "row") -> C
     _check_conflicts(answers, ids, problems, unit)
     good = problems.good
     warnings = ids.warnings(source, good)
-    new_classes = tuple(sorted(_used(answers, good) - set(gate.classes or ())))
+    new_classes = tuple(sorted(_used(answers, good) - {*(gate.classes or ()), *gate.renamed}))
     if gate.classes is None:
         check_first_labels(counts, source, gate.advice)
     if new_classes:
@@ -275,7 +277,7 @@ def _check_labels(answers: pa.Table, gate: Gate, problems: _Problems) -> dict[st
     codes, texts = coded(answers["label"])
     labels = texts.to_pylist()
     if gate.classes is not None and not gate.new_classes:
-        known = set(gate.classes)
+        known = {*gate.classes, *gate.renamed}
         wrong = np.array([label not in known for label in labels], dtype=bool)
         numbers = np.where(wrong, np.cumsum(wrong) - 1, -1)
         misfits = [label for label in labels if label not in known]

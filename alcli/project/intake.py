@@ -30,6 +30,7 @@ from alcli.project.ledger import (
     retract,
     write_ledger,
 )
+from alcli.project.relabeling import RELABELED, mappings, renamed, repeated
 from alcli.project.resolve import Resolution
 from alcli.project.splits import VALIDATION
 from alcli.tables.atomic import sha256_file
@@ -110,6 +111,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._learning = self.classes is None  # from all files of the first ingest, whatever their order
+        self._renamed = renamed(self.ledger, self.classes or ())
 
     def take(self, path: Path, reader: Reader) -> None:
         """Read and check one file; its new answers join `rows`.
@@ -145,6 +147,7 @@ class Intake:
             self.rules.advice,
             self.copies,
             self.validation,
+            self._renamed.keys(),
         )
         checked = check(table, gate, source=path.name, unit=sheet.unit)
         self.warnings += [*sheet.warnings, *answers.warnings, *checked.warnings]
@@ -163,6 +166,22 @@ class Intake:
         self.counts["retracted"] = tombstones.num_rows
         self.rows.append(tombstones.select(LEDGER_SCHEMA.names))
         self.ledger = with_rows(self.ledger, tombstones)
+
+    def relabel_late(self) -> None:
+        """Map what came under a name that `alcli relabel` has mapped already."""
+        late = Counter(self.new_rows["label"].to_pylist())
+        labels = [label for label in self._renamed if late[label]]
+        if labels:
+            rows = repeated(self.ledger, labels, self._renamed).select(LEDGER_SCHEMA.names)
+            at = pa.repeat(pa.scalar(self.at, LEDGER_SCHEMA.field("ingested_at").type), rows.num_rows)
+            rows = rows.set_column(LEDGER_SCHEMA.get_field_index("ingested_at"), "ingested_at", at)
+            self.rows.append(rows.cast(LEDGER_SCHEMA))
+            self.ledger = with_rows(self.ledger, self.rows[-1])
+            self.warnings += [
+                f"{label!r} counts as {self._renamed[label]!r} since `alcli relabel`: so do these "
+                f"answers ({late[label]:,})"
+                for label in labels
+            ]
 
     @property
     def new_rows(self) -> pa.Table:
@@ -205,6 +224,11 @@ class Intake:
             self.warnings.append(
                 f"{path.name}: {news.n_superseded:,} known answers were changed since: the later ones stand"
             )
+        if news.n_aside:
+            self.warnings.append(
+                f"{path.name}: {news.n_aside:,} known answers were set aside when their rows were reopened: "
+                "they do not come back; were they given anew, --guideline NAME tells them from the old ones"
+            )
         for name, count in (
             ("answers", checked.good.num_rows),
             ("new", news.rows.num_rows),
@@ -245,10 +269,11 @@ def checked_ledger(project: Project) -> pa.Table:
 
 @dataclass(frozen=True)
 class Places:
-    """The ids of the validation rows, and the round in which each asked id was asked."""
+    """The ids of the validation rows, the round in which each id was asked, the file of each reopened one."""
 
     validation: pa.Array
     asked: Mapping[str, int]
+    reopened: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def asked_ids(self) -> pa.Array:
@@ -298,8 +323,15 @@ def stage_ingest(
     pq.write_table(table, change.path(LABELS))
     rows = taken.resolution.rows
     places = taken.places
-    open_ = pc.invert(pc.is_in(places.asked_ids, value_set=rows["id"]))
-    open_ = pc.or_(open_, pc.is_in(places.asked_ids, value_set=pa.array(list(taken.pending), pa.string())))
+    answered = pc.is_in(places.asked_ids, value_set=rows["id"])
+    pending = pc.is_in(places.asked_ids, value_set=pa.array(list(taken.pending), pa.string()))
+    reopened = pc.is_in(places.asked_ids, value_set=pa.array(list(places.reopened), pa.string()))
+    waiting = pc.and_(pc.or_(pc.invert(answered), pending), pc.invert(reopened))
+    known = set(rows["id"].to_pylist()) if places.reopened else set()
+    more = {
+        RELABELED: [dict(one.names) for one in mappings(taken.ledger)],
+        "reopened": sorted({name for id_, name in places.reopened.items() if id_ not in known}),
+    }
     return Step(
         "ingest",
         settings=project.read_settings(_LABEL_KEYS),
@@ -316,7 +348,8 @@ def stage_ingest(
             "resolve": project.config.labels.resolve,
             "disputed": rows.filter(pc.equal(rows["status"], "disputed"))["id"].to_pylist(),
             "classes": list(taken.classes),
-            "waiting": sorted(pc.unique(places.asked_in.filter(open_)).to_pylist()),
+            "waiting": sorted(pc.unique(places.asked_in.filter(waiting)).to_pylist()),
+            **{name: value for name, value in more.items() if value},
         },
     )
 

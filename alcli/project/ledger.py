@@ -1,7 +1,8 @@
 """The ledger: every answer ever ingested, in immutable files, and which of them stand now.
 
 An answer is (id, annotator, label, status, labeled_at). Nothing in the ledger is ever changed: an answer is
-taken back by a tombstone, a later row that repeats it with the status `retracted`.
+taken back by a tombstone, a later row that repeats it with the status `retracted`. Other entries say what the
+answers before them count as: `alcli.project.relabeling`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ from numpy.typing import NDArray
 from alcli.errors import DataError, IntegrityError, suggest
 from alcli.project.answers import ADJUDICATED
 from alcli.project.grouping import Codes, coded, group, ranked, ticks
+from alcli.project.relabeling import RETRACTED, alive, answers_alive, labels_now, mappings, set_aside
 from alcli.tables.atomic import atomic_path, file_errors
-
-RETRACTED = "retracted"
 
 _TIME = pa.timestamp("us", "UTC")
 LEDGER_SCHEMA = pa.schema(
@@ -124,6 +124,7 @@ class News:
         rows: the answers that are not in the ledger yet, each once, in the file's order.
         n_known: answers that the ledger has.
         n_superseded: those among the known ones that do not stand, since the annotator changed them later.
+        n_aside: those that were set aside when their rows were reopened.
         n_repeated: further copies of an answer within the file.
         n_changed: new answers of an annotator who had answered the row before.
     """
@@ -131,6 +132,7 @@ class News:
     rows: pa.Table
     n_known: int
     n_superseded: int
+    n_aside: int
     n_repeated: int
     n_changed: int
 
@@ -138,34 +140,50 @@ class News:
 def new_answers(answers: pa.Table, ledger: pa.Table, again: Collection[str] = ()) -> News:
     """Which of some answers (`Checked.good`, or rows of the ledger) the ledger does not have.
 
-    A retracted answer is not in the ledger any more: sent again, it is new.
+    A retracted answer is not in the ledger any more: sent again, it is new. One that was set aside is new
+    only with another date, or, where it has none, under another guideline.
 
     Args:
         again: ids of rows that were asked once more; who says again what they said has answered again.
     """
-    n_old = ledger.num_rows
-    both = _stacked(ledger, answers, (*_IDENTITY, "round"))
-    identity = group(*(coded(both[name])[0] for name in _IDENTITY))
-    alive = _alive(ledger)
+    alive, aside = answers_alive(ledger), set_aside(ledger)
+    # a relabeled answer is known as it was given, and as what it counts as
+    told = [ledger, _relabeled(ledger)] if mappings(ledger) else [ledger]
+    n_old, n = ledger.num_rows, answers.num_rows
+    both = _stacked((*told, answers), (*_IDENTITY, "guideline", "round"))
+    code = {name: coded(both[name])[0] for name in (*_IDENTITY, "guideline")}
+    identity = group(*(code[name] for name in _IDENTITY))
     if again:
-        identity = group(identity, _looks(both, identity, alive, again))
-    pair = group(*(coded(both[name])[0] for name in ("id", "annotator")))
-    old, sent = identity[:n_old], identity[n_old:]
-    n_kinds = int(identity.max(initial=-1)) + 1
-    known = _present(old[alive], n_kinds)[sent]
-    first = np.zeros(len(sent), dtype=bool)
+        identity = group(identity, _looks(both, identity, np.tile(alive & ~aside, len(told)), again))
+    pair = group(code["id"], code["annotator"])
+    sent = identity[len(identity) - n :]
+
+    def among(rows: NDArray[np.bool_], codes: Codes) -> NDArray[np.bool_]:
+        """(n,) which of the sent answers have the code of one of some in the ledger."""
+        old, sent = np.split(codes, [len(codes) - n])
+        return _present(old[np.tile(rows, len(told))], int(codes.max(initial=-1)) + 1)[sent]
+
+    known = among(alive & ~aside, identity)
+    put_aside = np.zeros(n, dtype=bool)
+    if aside.any():
+        version = np.where(code["labeled_at"] < 0, code["guideline"], 0)
+        put_aside = ~known & among(alive & aside, group(identity, version))
+    first = np.zeros(n, dtype=bool)
     first[np.unique(sent, return_index=True)[1]] = True
-    new = first & ~known
     superseded = known & first
     if superseded.any():
-        superseded &= ~_present(old[current(ledger)], n_kinds)[sent]
-    seen_pairs = _present(pair[:n_old][alive], int(pair.max(initial=-1)) + 1)
+        stands = np.zeros(n_old, dtype=bool)
+        stands[current(ledger)] = True
+        superseded &= ~among(stands, identity)
+    known |= put_aside
+    new = first & ~known
     return News(
         rows=answers.filter(pa.array(new)),
         n_known=int((known & first).sum()),
         n_superseded=int(superseded.sum()),
+        n_aside=int((put_aside & first).sum()),
         n_repeated=int((~first).sum()),
-        n_changed=int(seen_pairs[pair[n_old:]][new].sum()),
+        n_changed=int(among(alive & ~aside, pair)[new].sum()),
     )
 
 
@@ -183,9 +201,13 @@ def _looks(both: pa.Table, identity: Codes, alive: NDArray[np.bool_], again: Col
     return np.where(np.asarray(looked) & np.asarray(pc.is_null(both["labeled_at"])), round_, 0)
 
 
-def _stacked(ledger: pa.Table, answers: pa.Table, names: Sequence[str]) -> pa.Table:
+def _relabeled(ledger: pa.Table) -> pa.Table:
+    return ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
+
+
+def _stacked(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     schema = pa.schema([LEDGER_SCHEMA.field(name) for name in names])
-    return pa.concat_tables([table.select(names).cast(schema) for table in (ledger, answers)])
+    return pa.concat_tables([table.select(names).cast(schema) for table in tables])
 
 
 def _present(codes: Codes, n_codes: int) -> NDArray[np.bool_]:
@@ -194,38 +216,35 @@ def _present(codes: Codes, n_codes: int) -> NDArray[np.bool_]:
     return present
 
 
-def _alive(ledger: pa.Table) -> NDArray[np.bool_]:
-    """(n,) answers that no later tombstone took back; tombstones themselves are not alive."""
-    tombstone = np.asarray(pc.equal(ledger["status"], RETRACTED))
-    if not tombstone.any():
-        return ~tombstone
-    # a tombstone repeats all of an answer but its status; within one source that tells skipped from unsure
-    names = ("id", "annotator", "label", "labeled_at", "source_sha256")
-    answer = group(*(coded(ledger[name])[0] for name in names))
-    position = np.arange(ledger.num_rows)
-    last = np.full(int(answer.max()) + 1, -1)
-    np.maximum.at(last, answer[tombstone], position[tombstone])
-    return ~tombstone & (position > last[answer])
-
-
 def current(ledger: pa.Table) -> Codes:
     """Positions of the answers that stand: the last one of each annotator to each row, by id and annotator.
 
-    An adjudicated answer stands beside the same person's vote.
+    An adjudicated answer stands beside the same person's vote; none that was set aside stands.
 
     The later `labeled_at` wins; an undated answer counts as of its ingest, and undated ones rank by ingest.
     Two answers of one moment rank by label, so that the order of the files does not matter.
     """
-    alive = np.flatnonzero(_alive(ledger))
+    return _last(ledger, np.flatnonzero(answers_alive(ledger) & ~set_aside(ledger)))
+
+
+def paid(ledger: pa.Table) -> Codes:
+    """Positions of the answers to pay for: those that stand, or stood until they were set aside."""
+    given, aside = answers_alive(ledger), set_aside(ledger)
+    before = _last(ledger, np.flatnonzero(given & aside)) if aside.any() else np.empty(0, dtype=np.int64)
+    return np.concatenate([before, _last(ledger, np.flatnonzero(given & ~aside))])
+
+
+def _last(ledger: pa.Table, given: Codes) -> Codes:
+    """The last one of each annotator to each row, of some answers."""
     ruled = np.asarray(pc.equal(ledger["status"], ADJUDICATED)).astype(np.int64)
-    pair = group(*(key[alive] for key in (ranked(ledger["id"]), ranked(ledger["annotator"]), ruled)))
+    pair = group(*(key[given] for key in (ranked(ledger["id"]), ranked(ledger["annotator"]), ruled)))
     standing = np.empty(int(pair.max(initial=-1)) + 1, dtype=np.int64)
-    standing[pair] = alive
+    standing[pair] = given
     changed = np.flatnonzero(np.bincount(pair)[pair] > 1)  # most answers are their annotator's only one
     if len(changed):
-        rows, pair = alive[changed], pair[changed]
+        rows, pair = given[changed], pair[changed]
         moment, undated = moments(ledger)
-        status, label = (ranked(ledger[name])[rows] for name in ("status", "label"))
+        status, label = ranked(ledger["status"])[rows], ranked(labels_now(ledger))[rows]
         ingest = np.where(undated[rows], rows, -1)
         order = np.lexsort((status, label, ingest, moment[rows], pair))  # of each pair the last one is kept
         last = order[np.append(np.diff(pair[order]) > 0, True)]
@@ -255,7 +274,7 @@ def retract(
     ):
         if value is not None:
             wanted &= _having(ledger, name, value, columns)
-    rows = ledger.filter(pa.array(wanted & _alive(ledger))).select(LEDGER_SCHEMA.names)
+    rows = ledger.filter(pa.array(wanted & alive(ledger))).select(LEDGER_SCHEMA.names)
     for name, constant in (("status", pa.scalar(RETRACTED)), ("ingested_at", pa.scalar(at, _TIME))):
         field = LEDGER_SCHEMA.get_field_index(name)
         rows = rows.set_column(field, name, pa.repeat(constant, rows.num_rows))

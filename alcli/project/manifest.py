@@ -14,13 +14,15 @@ import alcli
 from alcli.errors import IntegrityError, StateError
 from alcli.tables.atomic import file_error
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_SINCE = {"relabel": 2}  # the first version that knows a step: rounds without it can be read by earlier ones
 _MUST_SAY = {
     "seed": ("clock", "content", "group_by"),
     "ingest": ("clock", "resolve"),
     "train": ("classes", "votes"),
     "score": ("strategy",),
     "query": ("clock",),
+    "relabel": ("files",),
 }
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyarrow")
 
@@ -136,7 +138,7 @@ class Round:
 
     def to_json(self) -> str:
         document = {
-            "format_version": FORMAT_VERSION,
+            "format_version": max(_SINCE.get(name, 1) for name in ("", *self.steps)),
             "round": self.number,
             "steps": {name: step.to_json() for name, step in self.steps.items()},
         }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alcli.project.answers import ADJUDICATED, LABELED, SKIPPED, UNSURE
 from alcli.project.grouping import Codes, group, ordered
 from alcli.project.ledger import current, moments
+from alcli.project.relabeling import labels_now
 from alcli.project.weighing import one_coin
 
 Policy = Literal["majority", "unanimous", "latest", "weighted"]
@@ -64,7 +65,7 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     label it says that the row cannot be labeled. Adjudicators who differ leave the row in dispute.
     """
     standing = current(ledger)
-    (id_, ids), (label, labels) = (ordered(ledger[name]) for name in ("id", "label"))
+    (id_, ids), (label, labels) = ordered(ledger["id"]), ordered(labels_now(ledger))
     votes = _Votes(
         group(id_[standing]),
         label[standing],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +84,20 @@ class Scores:
     """
 
     def __init__(self, tables: ScoreTables, closed: pa.Array) -> None:
-        self._batches = tables
+        self.tables = tables
         self._known: Hashes = np.empty(0, dtype=np.uint64)
         self._n_closed = 0
         found = [self._known]
-        for batch in self._batches(["id", "content"]):
+        for batch in self.tables(["id", "content"]):
             of_closed = pc.is_in(batch.column("id"), value_set=closed)
             found.append(_hashes(batch)[of_closed.to_numpy(zero_copy_only=False)])
         self.close(np.concatenate(found))
+
+    def over(self, tables: ScoreTables) -> Scores:
+        """The same candidates by other scores."""
+        other = copy(self)
+        other.tables = tables
+        return other
 
     def close(self, contents: Hashes) -> None:
         """No row with one of these contents is a candidate from now on."""
@@ -100,7 +107,7 @@ class Scores:
     @property
     def n_candidates(self) -> int:
         """Rows that may be asked, copies of each other among them."""
-        return sum(int(self._open(batch).sum()) for batch in self._batches(["content"]))
+        return sum(int(self._open(batch).sum()) for batch in self.tables(["content"]))
 
     def top(self, k: int, key_of: KeyOf, *, by_score: bool) -> Ranked:
         """The k candidates that stand highest, in one pass and memory of order k.
@@ -111,7 +118,7 @@ class Scores:
             by_score: rank by score, ties by key; else by key alone, that is at random.
         """
         front, n_rows = _Front(k + 1), 0
-        for batch in self._batches(["id", "content", *(["score"] if by_score else [])]):
+        for batch in self.tables(["id", "content", *(["score"] if by_score else [])]):
             n_rows += batch.num_rows
             front.add(batch, _scores(batch), np.flatnonzero(self._open(batch)), key_of)
         return front.ranked(n_rows - self._n_closed)
@@ -158,11 +165,11 @@ class Scores:
 
     def _with(self, segments: Segments, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
         if segments.pool is None:
-            for batch in self._batches([*columns, segments.column]):
+            for batch in self.tables([*columns, segments.column]):
                 yield batch, batch.column(segments.column)
             return
         beside = _Beside(segments.column, segments.pool)
-        for batch in self._batches(columns):
+        for batch in self.tables(columns):
             yield batch, beside.texts(hash_strings(batch.column("id")))
 
     def _open(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:

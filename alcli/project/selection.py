@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from alcli.project import Project, Transaction
 from alcli.project.manifest import File
+from alcli.project.reopening import Reopened
 
 SELECTION, QUERY = "selection.parquet", "query.csv"
 RELABEL = "relabel"
@@ -76,18 +78,28 @@ class Asked:
         reason: why.
         several: how many annotators answer an id, where it is more than one.
         released: ids given back by `alcli query --release`.
+        reopened: the file in which an id was asked again by `alcli relabel --reopen`.
     """
 
     rounds: Mapping[str, int]
     reason: Mapping[str, str]
     several: Mapping[str, int]
     released: frozenset[str]
+    reopened: Mapping[str, str] = field(default_factory=dict)
 
-    def pending(self, rows: pa.Table) -> frozenset[str]:
-        """Ids still with people, where `rows` are those that have answers, as `Resolution.rows`."""
+    def pending(self, rows: pa.Table, coming: Iterable[str] = ()) -> frozenset[str]:
+        """Ids still with people.
+
+        Args:
+            rows: those that have answers, as `Resolution.rows`.
+            coming: the id of each further answer.
+        """
         ids = rows["id"].to_pylist()
-        answers = dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True))
+        answers = Counter(dict(zip(ids, rows["n_annotators"].to_pylist(), strict=True)))
         newest = dict(zip(ids, rows["round"].to_pylist(), strict=True))
+        for id_ in coming:
+            answers[id_] += 1
+            newest[id_] = self.rounds.get(id_, -1)
         open_ = self.rounds.keys() - answers.keys()
         open_ |= {id_ for id_, needed in self.several.items() if answers.get(id_, 0) < needed}
         open_ |= {id_ for id_ in self.again if newest.get(id_, -1) < self.rounds[id_]}
@@ -101,8 +113,9 @@ class Asked:
 
 def read_asked(project: Project) -> Asked:
     """What all rounds asked; their selections are checked against the manifest on the way."""
-    rounds: dict[str, int] = {}
-    reasons: dict[str, str] = {}
+    again = Reopened.of(project.rounds)
+    rounds: dict[str, int] = dict(again.unasked)
+    reasons: dict[str, str] = dict.fromkeys(rounds, "reopened")
     needed: dict[int, int] = {}
     released: set[str] = set()
     for round_ in project.rounds:
@@ -117,8 +130,12 @@ def read_asked(project: Project) -> Asked:
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
         given_back = released_in(step)
         released = (released - set(ids)) | given_back
-    several = {id_: needed[rounds[id_]] for id_, reason in reasons.items() if reason == "overlap"}
-    return Asked(rounds, reasons, several, frozenset(released))
+    several = {
+        id_: needed[rounds[id_]]
+        for id_, reason in reasons.items()
+        if reason == "overlap" and id_ not in again.file_of
+    }
+    return Asked(rounds, reasons, several, frozenset(released), again.file_of)
 
 
 def released_in(step: Any) -> set[str]:

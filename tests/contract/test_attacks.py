@@ -44,6 +44,8 @@ COMMANDS = {
     "release": ["query", "--release"],
     "simulate": ["simulate", "--from-project", "--repeats", "1", "--rounds", "1", "--jobs", "1"],
     "status": ["status"],
+    "relabel": ["relabel", "--map", "sea=ocean"],
+    "reopen": ["relabel", "--reopen", "sky"],
 }
 
 
@@ -110,6 +112,8 @@ def look(lab, written):
     for path in sorted(written):
         if "/query" in path:
             assert not set(asked(lab, path)) & sealed - (validation if "000" in path else set()), path
+        if "/reopened" in path:
+            assert not set(asked(lab, path)) & sealed - validation, path
         if "/scores/" in path and path not in lab.planted:
             assert not set(pq.read_table(lab.root / path)["id"].to_pylist()) & sealed, path
         if path.endswith("/metrics.json"):

@@ -194,6 +194,12 @@ def before_retract(lab):
     return ["ingest", "--retract", "answers-1.csv"]
 
 
+def before_relabel(lab):
+    before_query(lab)
+    lab("query", "--release")
+    return ["relabel", "--map", "sea=sky", "--map", "sky=sea", "--reopen", "stone"]
+
+
 def before_next_round(lab):
     before_query(lab)
     lab("query")
@@ -232,6 +238,7 @@ STATES = [
     before_release,
     before_extension,
     before_retract,
+    before_relabel,
     before_next_round,
     before_label,
 ]

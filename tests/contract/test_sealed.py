@@ -18,6 +18,8 @@ EVERY_COMMAND = (
     ["query"],
     ["query", "--more", "5"],
     ["query", "--release"],
+    ["relabel", "--map", "sea=ocean"],
+    ["relabel", "--reopen", "sky"],
     ["status"],
 )
 

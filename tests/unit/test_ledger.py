@@ -21,6 +21,7 @@ from alcli.project.ledger import (
     retract,
     write_ledger,
 )
+from alcli.project.relabeling import command_words, entries, labels_now, renamed
 from alcli.project.resolve import resolve
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,6 +78,14 @@ class Ledger:
         if rows.num_rows:
             write_ledger(path, rows)
         return rows.num_rows
+
+    def relabel(self, maps=None, reopen=None):
+        path = next_file(self.folder)
+        number = int(path.stem)
+        words = command_words(maps or {}, sorted(set((reopen or {}).values())))
+        rows = entries(maps or {}, reopen or {}, source=words, round_=1, number=number)
+        at = pa.repeat(pa.scalar(hours(1000 + number), pa.timestamp("us", "UTC")), rows.num_rows)
+        write_ledger(path, rows.append_column("ingested_at", at))
 
     @property
     def table(self):
@@ -457,3 +466,102 @@ def test_retracting_a_source_leaves_the_labels_as_if_it_had_never_come(tmp_path_
     for policy in POLICIES:
         assert resolve(both.table, policy).labels.equals(resolve(alone.table, policy).labels)
         assert resolve(both.table, policy).rows.equals(resolve(alone.table, policy).rows)
+
+
+MAPS = st.dictionaries(st.sampled_from(["x", "y", "z"]), st.sampled_from(["x", "y", "z", "w"]), max_size=3)
+
+
+def as_mapped(rows, maps):
+    """Answers as they would read if people had used the new names."""
+
+    def now(label):
+        ruled = "!" if label.endswith("!") and label != "!" else ""
+        return maps.get(label.removesuffix(ruled), label.removesuffix(ruled)) + ruled if label else label
+
+    return [(id_, annotator, now(label), hour) for id_, annotator, label, hour in rows]
+
+
+@WHOLE_FOLDERS
+@given(
+    st.lists(st.lists(DATED | UNDATED, max_size=6), max_size=4),
+    st.lists(st.tuples(st.integers(0, 4), MAPS), max_size=3),
+    st.sampled_from(POLICIES),
+    st.data(),
+)
+def test_mapped_answers_count_as_if_the_files_had_the_new_names(
+    tmp_path_factory, files, commands, policy, data
+):
+    """Commands come after so many files, in any number; files sent again at the end change nothing."""
+    ledger, plain = (Ledger(tmp_path_factory.mktemp(name)) for name in ("mapped", "plain"))
+    read = [list(rows) for rows in files]
+    for number in range(len(files) + 1):
+        for _, maps in [command for command in commands if command[0] == number]:
+            ledger.relabel(maps)
+            read[:number] = [as_mapped(rows, maps) for rows in read[:number]]
+        if number < len(files):
+            # what was sent before is known, under whatever name: a new file with the same answer is none
+            before = {row for rows in read[:number] for row in rows} | {
+                row for f in files[:number] for row in f
+            }
+            read[number] = [row for row in read[number] if row not in before]
+            ledger.ingest(*files[number])
+    for rows in read:
+        plain.ingest(*rows)
+    assert resolve(ledger.table, policy).labels.equals(resolve(plain.table, policy).labels)
+    assert resolve(ledger.table, policy).rows.equals(resolve(plain.table, policy).rows)
+    again = data.draw(st.permutations(files))
+    assert sum(ledger.ingest(*rows).rows.num_rows for rows in again) == 0
+
+
+@WHOLE_FOLDERS
+@given(st.lists(st.lists(DATED, max_size=6), max_size=4), MAPS, st.sampled_from(POLICIES), st.data())
+def test_dated_files_may_come_in_any_order_before_a_mapping(tmp_path_factory, files, maps, policy, data):
+    once, mixed = (Ledger(tmp_path_factory.mktemp(name)) for name in ("once", "mixed"))
+    for ledger, order in ((once, files), (mixed, data.draw(st.permutations(files)))):
+        for rows in order:
+            ledger.ingest(*rows)
+        ledger.relabel(maps)
+    assert resolve(once.table, policy).labels.equals(resolve(mixed.table, policy).labels)
+
+
+@WHOLE_FOLDERS
+@given(st.lists(st.lists(DATED | UNDATED, max_size=6), max_size=4), MAPS)
+def test_a_mapping_and_a_reopening_taken_back_leave_no_trace_in_the_labels(tmp_path_factory, files, maps):
+    ledger = Ledger(tmp_path_factory.mktemp("ledger"))
+    for rows in files:
+        ledger.ingest(*rows)
+    before = resolve(ledger.table)
+    for command in ((maps, {}), ({}, dict.fromkeys(IDS, "x"))):
+        ledger.relabel(*command)
+        words = command_words(command[0], sorted(set(command[1].values())))
+        if any(command):
+            ledger.retract(source=words)
+        assert resolve(ledger.table).labels.equals(before.labels)
+        assert resolve(ledger.table).rows.equals(before.rows)
+
+
+@WHOLE_FOLDERS
+@given(
+    st.lists(DATED | UNDATED, max_size=8),
+    st.lists(DATED | UNDATED, max_size=8),
+    st.sets(st.sampled_from(IDS), min_size=1),
+)
+def test_after_a_reopening_only_what_comes_later_counts(tmp_path_factory, before, after, ids):
+    ledger, plain = (Ledger(tmp_path_factory.mktemp(name)) for name in ("ledger", "plain"))
+    ledger.ingest(*before)
+    ledger.relabel(reopen=dict.fromkeys(sorted(ids), "x"))
+    kept = [row for row in before if row[0] not in ids]
+    plain.ingest(*kept)
+    assert resolve(ledger.table).labels.equals(resolve(plain.table).labels)
+    ledger.ingest(*after)
+    plain.ingest(*(row for row in after if row not in before))
+    assert resolve(ledger.table).labels.equals(resolve(plain.table).labels)
+    assert resolve(ledger.table).rows.equals(resolve(plain.table).rows)
+
+
+def test_names_follow_all_mappings_and_end_at_a_class(ledger):
+    ledger.ingest(("a", "", "x", None), ("b", "", "y", None))
+    ledger.relabel({"x": "z"})
+    ledger.relabel({"z": "w", "y": "x"})
+    assert labels_now(ledger.table).to_pylist()[:2] == ["w", "x"]
+    assert renamed(ledger.table, ["w", "x"]) == {"z": "w", "y": "x"}
