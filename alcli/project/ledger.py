@@ -150,7 +150,7 @@ def new_answers(answers: pa.Table, ledger: pa.Table, again: Collection[str] = ()
     # a relabeled answer is known as it was given, and as what it counts as
     told = [ledger, _relabeled(ledger)] if mappings(ledger) else [ledger]
     n_old, n = ledger.num_rows, answers.num_rows
-    both = _stacked((*told, answers), (*_IDENTITY, "guideline", "round"))
+    both = _stacked((*told, answers), (*_IDENTITY, "guideline", *(["round"] if again else [])))
     code = {name: coded(both[name])[0] for name in (*_IDENTITY, "guideline")}
     identity = group(*(code[name] for name in _IDENTITY))
     if again:

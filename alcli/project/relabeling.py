@@ -83,9 +83,9 @@ class Renaming:
 def mappings(ledger: pa.Table) -> list[Renaming]:
     """All that stand, oldest first."""
     at = np.flatnonzero(_having(ledger, MAPPED))
-    if len(at):
-        at = at[alive(ledger)[at]]
-    found: list[Renaming] = []
+    if not len(at):
+        return []
+    at, found = at[alive(ledger)[at]], list[Renaming]()
     rows = ledger.take(pa.array(at)).select(["comment", "label", "source_sha256", "ingest"]).to_pylist()
     for n, row in enumerate(rows):
         command = (row["source_sha256"], row["ingest"])

@@ -95,7 +95,9 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     )
     conditions = (decided, ruled & (ruling == -1), ruled | (cast > 0), votes.unsure())
     status = _named([LABELED, SKIPPED, DISPUTED, UNSURE, SKIPPED], *conditions)
-    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row)})
+    newest = np.zeros(len(ids), dtype=np.int64)
+    np.maximum.at(newest, votes.row, ledger["round"].to_numpy()[standing])
+    rows = pa.table({"id": ids, "status": status, "n_annotators": np.bincount(votes.row), "round": newest})
     return Resolution(table, rows, standing, accuracy)
 
 
