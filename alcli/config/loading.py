@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from alcli.config.schema import Config, section_of
+from alcli.config.schema import Config
+from alcli.config.section import section_of
 from alcli.errors import ConfigError, FileError, suggest
 
 CONFIG_NAME = "alcli.yaml"

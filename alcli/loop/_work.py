@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from alcli.config.schema import Query
+from alcli.config.query import Query
 from alcli.errors import ConfigError
 from alcli.loop._ground import Ground
 from alcli.strategies import Size, Strategy
