@@ -73,15 +73,20 @@ class Oracle:
         self._random_state = random_state
         self._names = pa.array(truth.classes, pa.string())
 
-    def answer(self, ids: Sequence[str], round_: int, twice: Collection[str] = ()) -> pa.Table:
+    def answer(
+        self, ids: Sequence[str], round_: int, shared: Collection[str] = (), people: int = 2
+    ) -> pa.Table:
         """All annotators' answers to some rows, as rows of the ledger.
 
         Args:
-            twice: those among the rows that two annotators answer at least.
+            ids: of the rows.
+            round_: in which they are asked.
+            shared: those among them that several annotators answer.
+            people: how many, at least.
         """
         parts = []
-        for annotator in range(max(self.faults.annotators, 2 if twice else 1)):
-            asked = ids if annotator < self.faults.annotators else [id_ for id_ in ids if id_ in twice]
+        for annotator in range(max(self.faults.annotators, people if shared else 1)):
+            asked = ids if annotator < self.faults.annotators else [id_ for id_ in ids if id_ in shared]
             parts.append(self._answers(pa.array(asked, pa.string()), annotator, round_))
         return pa.concat_tables(parts)
 

@@ -162,10 +162,13 @@ class Replay:
         """Ask the oracle, and take its answers in; of a row asked once more, one of somebody else."""
         self._asked |= {choice.id: (number, choice.reason) for choice in choices}
         new = [choice.id for choice in choices if choice.reason != RELABEL]
-        twice = {choice.id for choice in choices if choice.reason == "overlap"}
+        shared = {choice.id for choice in choices if choice.reason == "overlap"}
         again = [choice.id for choice in choices if choice.reason == RELABEL]
         answers = pa.concat_tables(
-            [self.oracle.answer(new, number, twice), self.oracle.answer_again(again, number)]
+            [
+                self.oracle.answer(new, number, shared, self.config.query.overlap_annotators),
+                self.oracle.answer_again(again, number),
+            ]
         )
         self._n_again += len(again)
         self._paid.update(self.oracle.cost_of(answers))
@@ -179,7 +182,11 @@ class Replay:
         asked = Asked(
             {id_: number for id_, (number, _) in self._asked.items()},
             reasons,
-            {id_: 2 for id_, reason in reasons.items() if reason == "overlap"},
+            {
+                id_: self.config.query.overlap_annotators
+                for id_, reason in reasons.items()
+                if reason == "overlap"
+            },
             frozenset(),
         )
         sealed = self.start.splits.ids(VALIDATION, RESERVE, HELD_OUT)

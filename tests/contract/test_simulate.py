@@ -60,7 +60,7 @@ def content(lab: Any, folder: str = "simulation") -> dict[str, bytes]:
             "mixed",
             {"strategy": "margin", "diversity": "core_set", "explore": 0.25, "quotas": {"place": "equal"}},
         ),
-        ("text", {"strategy": "margin", "class_balance": True, "overlap": 0.25}),
+        ("text", {"strategy": "margin", "class_balance": True, "overlap": 0.25, "overlap_annotators": 3}),
         ("text", {"strategy": "margin", "relabel": 0.25}),
     ],
 )
@@ -74,12 +74,12 @@ def test_a_replay_is_what_the_commands_do(make_lab, kind, query):
         reasons = [row["reason"] for row in lab.asked(number).to_pylist()]
         assert reasons.count("relabel") == round(12 * query.get("relabel", 0))
         lab.answer(number)
-        if "overlap" in query:  # a second annotator answers the rows that are for two
-            twice = [row["id"] for row in lab.asked(number).to_pylist() if row["reason"] == "overlap"]
-            assert twice
-            path = lab.labels(twice, f"second-{number}.csv")
+        for other in ("second", "third") if "overlap" in query else ():  # they answer the shared rows
+            shared = [row["id"] for row in lab.asked(number).to_pylist() if row["reason"] == "overlap"]
+            assert shared
+            path = lab.labels(shared, f"{other}-{number}.csv")
             lines = path.read_text().splitlines()
-            path.write_text("\n".join([lines[0] + ",annotator", *(line + ",second" for line in lines[1:])]))
+            path.write_text("\n".join([lines[0] + ",annotator", *(f"{line},{other}" for line in lines[1:])]))
             lab("ingest", path)
     lab("train")
     walked = [
