@@ -77,7 +77,8 @@ def resolve(ledger: pa.Table, policy: Policy = "majority") -> Resolution:
     accuracy: dict[str, float] = {}
     if policy == "weighted":
         who, people = ordered(ledger["annotator"])
-        best, accuracy = _weighed(votes, best, who[standing], people, np.where(ruled, ruling, _OPEN))
+        round_, rulings = ledger["round"].to_numpy()[standing], np.where(ruled, ruling, _OPEN)
+        best, accuracy = _weighed(votes, best, (who[standing], people), round_, rulings)
     best = np.where(ruled, ruling, best)
     cast, won = votes.cast(), votes.won(best)
     decided = (best >= 0) & (ruled | (won >= _VOTES_NEEDED[policy](cast)))
@@ -160,13 +161,15 @@ class _Votes:
 
 
 def _weighed(
-    votes: _Votes, most: Codes, who: Codes, people: pa.Array, ruling: Codes
+    votes: _Votes, most: Codes, people: tuple[Codes, pa.Array], round_: Codes, ruling: Codes
 ) -> tuple[Codes, dict[str, float]]:
     """(n_rows,) the label of which weights are sure, -1 for none, or that of all; each one's accuracy.
 
     Accuracies are learned from rows with several votes, and from those that were decided, whose label is
-    known; not from rows that cannot be labeled, or of which adjudicators differ.
+    known; not from rows that cannot be labeled, or of which adjudicators differ; nor from those whose votes
+    are of several rounds: these were asked once more since their label was in doubt.
     """
+    who, names = people
     voted = (votes.label >= 0) & (votes.status == _LABELED)
     cast = np.bincount(votes.row[voted], minlength=votes.n_rows)
     tells = (ruling >= 0) | ((ruling == _OPEN) & (cast > 1))
@@ -174,12 +177,16 @@ def _weighed(
     if not len(at):
         return most, {}
     rows, known = np.unique(votes.row[at]), np.maximum(ruling, -1)
-    trust = one_coin(group(votes.row[at]), group(who[at]), votes.label[at], known[rows])
+    row = group(votes.row[at])
+    first, last = np.full(len(rows), np.iinfo(np.int64).max), np.full(len(rows), -1)
+    np.minimum.at(first, row, round_[at])
+    np.maximum.at(last, row, round_[at])
+    trust = one_coin(row, group(who[at]), votes.label[at], known[rows], first == last)
     split = (votes.won(most) < votes.cast())[rows]
     best = most.copy()
     best[rows[split]] = np.where(trust.sure >= SURE, trust.label, -1)[split]
-    names = people.take(pa.array(np.unique(who[at]))).to_pylist()
-    return best, dict(zip(names, trust.accuracy.tolist(), strict=True))
+    named = names.take(pa.array(np.unique(who[at]))).to_pylist()
+    return best, dict(zip(named, trust.accuracy.tolist(), strict=True))
 
 
 def _named(names: list[str], *conditions: NDArray[np.bool_]) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,9 @@ class Trust:
     sure: Floats
 
 
-def one_coin(row: Codes, who: Codes, label: Codes, known: Codes) -> Trust:
+def one_coin(
+    row: Codes, who: Codes, label: Codes, known: Codes, teaches: NDArray[np.bool_] | None = None
+) -> Trust:
     """Accuracies and labels that explain each other best, by expectation and maximization.
 
     A person is right with one probability, whatever the row, and each wrong label is as likely as another
@@ -45,6 +48,7 @@ def one_coin(row: Codes, who: Codes, label: Codes, known: Codes) -> Trust:
         who: (votes,) numbers of people from 0, ascending within a row: sums do not depend on a file's order.
         label: (votes,) numbers of classes.
         known: (rows,) the class where somebody has decided it, else -1.
+        teaches: (rows,) from which accuracies are learned; None: from all.
     """
     cell = group(row, label)  # what was said of a row: numbered by row, then by class
     first = np.unique(cell, return_index=True)[1]
@@ -53,8 +57,9 @@ def one_coin(row: Codes, who: Codes, label: Codes, known: Codes) -> Trust:
     n_cells = np.bincount(row_of)
     n_classes = max(2, len(np.unique(np.concatenate([label, known[known >= 0]]))))
     fixed = known[row_of] >= 0
-    given = np.bincount(who)
-    average = _if_alike(np.bincount(cell), np.bincount(row), n_classes)
+    taught = np.ones(len(row)) if teaches is None else teaches[row].astype(np.float64)
+    given = np.bincount(who, weights=taught)
+    average = _if_alike(np.bincount(cell, weights=taught), np.bincount(row, weights=taught), n_classes)
     accuracy = np.full(len(given), average)
     for _ in range(_MOST_TURNS):
         weight = np.log(accuracy * (n_classes - 1) / (1 - accuracy))
@@ -63,7 +68,7 @@ def one_coin(row: Codes, who: Codes, label: Codes, known: Codes) -> Trust:
         likely = np.exp(score - top[row_of])
         all_likely = np.add.reduceat(likely, start) + (n_classes - n_cells) * np.exp(-top)
         sure = np.where(fixed, label_of == known[row_of], likely / all_likely[row_of])
-        right = np.bincount(who, weights=sure[cell])
+        right = np.bincount(who, weights=sure[cell] * taught)
         before, accuracy = accuracy, (STRENGTH * average + right) / (STRENGTH + given)
         accuracy = np.maximum(accuracy, 1 / n_classes)
         if np.abs(accuracy - before).max() < _SETTLED:
@@ -74,7 +79,7 @@ def one_coin(row: Codes, who: Codes, label: Codes, known: Codes) -> Trust:
     return Trust(accuracy, label_best, 1 / all_likely)
 
 
-def _if_alike(same: Codes, votes: Codes, n_classes: int) -> float:
+def _if_alike(same: NDArray[Any], votes: NDArray[Any], n_classes: int) -> float:
     """The accuracy of people who are all alike, from the share of pairs of votes on a row that agree."""
     agreed, pairs = (float((n * (n - 1)).sum()) / 2 for n in (same, votes))
     share = max((agreed + STRENGTH * ALIKE) / (pairs + STRENGTH), 1 / n_classes)

@@ -41,7 +41,7 @@ def weighed(row: Ints, who: Ints, said: Ints) -> Trust:
     return one_coin(row, who, said, np.full(int(row.max()) + 1, -1))
 
 
-def ledger(*answers: Answer) -> pa.Table:
+def ledger(*answers: Answer, round_: int = 0) -> pa.Table:
     """Answers (id, annotator, label); x! is adjudicated, ! adjudicated as not to be labeled."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rows = [
@@ -53,7 +53,7 @@ def ledger(*answers: Answer) -> pa.Table:
             "labeled_at": start,
             "comment": "",
             "guideline": "",
-            "round": 0,
+            "round": round_,
             "source": "a.csv",
             "source_sha256": "0",
             "ingested_at": start,
@@ -243,6 +243,18 @@ def test_decided_rows_tell_who_is_right() -> None:
     rulings = [(f"r{n:02d}", "judge", "x!") for n in range(20)]
     assert told(resolve(ledger(*pairs), "weighted")) == {}
     assert told(resolve(ledger(*pairs, *rulings), "weighted"))["r29"] == ("x", "weighted")
+
+
+def test_nothing_is_learned_of_people_from_rows_that_were_asked_again_since_their_label_was_in_doubt() -> (
+    None
+):
+    row, who, said, _ = planted([0.95, 0.8, 0.6])
+    shared = [(f"r{n:03d}", f"p{a}", f"c{b}") for n, a, b in zip(row, who, said, strict=True)]
+    doubted = [(f"d{n:03d}", "p0", "c0") for n in range(100)]
+    looks = [(f"d{n:03d}", "p1", "c1") for n in range(100)]
+    found = resolve(ledger(*shared), "weighted")
+    with_looks = pa.concat_tables([ledger(*shared, *doubted), ledger(*looks, round_=1)])
+    assert resolve(with_looks, "weighted").accuracy == pytest.approx(found.accuracy, abs=1e-12)
 
 
 def test_accuracies_do_not_depend_on_the_names_of_people_or_classes() -> None:
