@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -95,7 +95,8 @@ def plain_proba(own: dict[str, str], accuracy: dict[str, float], classes: list[s
 
 def plain_accuracy(votes: Votes, known: dict[str, str]) -> tuple[dict[str, float], Any]:
     """(accuracy by person, probability by row and class) of votes {row: {person: label}}, one at a time."""
-    classes = sorted({label for own in votes.values() for label in own.values()} | set(known.values()))
+    decided = {known[id_] for id_ in votes if id_ in known}
+    classes = sorted({label for own in votes.values() for label in own.values()} | decided)
     classes += ["unseen"] * (len(classes) == 1)
     average = plain_average(votes, len(classes))
     accuracy = dict.fromkeys({name for own in votes.values() for name in own}, average)
@@ -151,6 +152,9 @@ def plain_resolve(answers: list[Answer]) -> dict[str, tuple[str, str]]:
         max_size=30,
     ),
     st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from(["x!", "y!", "w!", "!"]), max_size=3),
+)
+@example(
+    {("d", who): label for who, label in zip(["", "anna", "ben", "cleo"], "yxxz", strict=True)}, {"a": "w!"}
 )
 def test_weighted_labels_are_those_of_plain_loops(
     said: dict[tuple[str, str], str], ruled: dict[str, str]
@@ -245,9 +249,7 @@ def test_decided_rows_tell_who_is_right() -> None:
     assert told(resolve(ledger(*pairs, *rulings), "weighted"))["r29"] == ("x", "weighted")
 
 
-def test_nothing_is_learned_of_people_from_rows_that_were_asked_again_since_their_label_was_in_doubt() -> (
-    None
-):
+def test_nothing_is_learned_of_people_from_rows_that_were_asked_again_in_doubt() -> None:
     row, who, said, _ = planted([0.95, 0.8, 0.6])
     shared = [(f"r{n:03d}", f"p{a}", f"c{b}") for n, a, b in zip(row, who, said, strict=True)]
     doubted = [(f"d{n:03d}", "p0", "c0") for n in range(100)]
