@@ -282,6 +282,7 @@ def _up_to_date(
     shared = bool(annotators) and not batches[-1].annotators
     if shared:
         batches[-1] = replace(batches[-1], annotators=annotators)
+        check_names(annotators, batches[-1].each)
     elif annotators and list(annotators) != list(batches[-1].annotators):
         raise StateError(
             f"{batches[-1].name} is shared by {', '.join(batches[-1].annotators)} already",
@@ -335,6 +336,7 @@ def _add(
     name = f"{folder}/query-{len(batches) + 1}.csv"
     needed = done.more.get("overlap_annotators", project.config.query.overlap_annotators)
     batch = _batch(name, choices, annotators, needed, picking.standing)
+    check_names(annotators, batch.each)
     before = read_selection(project, folder)
     first = max(before["rank"].to_pylist()) + 1
     before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(batch.ids, pa.string()))))
