@@ -132,6 +132,22 @@ def test_another_annotator_settles_a_label_or_disputes_it(noisy):
     assert second in (lab.root / "rounds/001/adjudicate.csv").read_text()
 
 
+def test_a_reopened_row_that_is_in_doubt_later_waits_in_the_later_file(noisy):
+    lab, _ = noisy
+    lab("relabel", "--reopen", "sky")  # in round 001, which has asked nothing yet
+    with (lab.root / "rounds/001/reopened.csv").open(newline="") as file:
+        ids = [row["id"] for row in csv.DictReader(file)]
+    answer(lab, "again.csv", [(id_, lab.data.truth[id_], "ann") for id_ in ids])
+    for step in ("train", "score", "query"):
+        lab(step)
+    again = set(doubted(lab)) & set(ids)
+    assert again
+    answer(lab, "new.csv", [(id_, lab.data.truth[id_], "ann") for id_ in lab.ids(1) if id_ not in again])
+    assert "rounds/001/query.csv" in lab("status")["next"]
+    assert "reopened" not in lab("status")["next"]
+    assert lab("relabel", "--reopen", "sky", "--dry-run")["counts"]["reopened"]  # that file is answered
+
+
 def test_nobody_is_asked_a_third_time(noisy):
     lab, _ = noisy
     seen = Counter()
