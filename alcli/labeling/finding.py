@@ -28,7 +28,7 @@ from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, Splits
 from alcli.registry import reader_of
 
-_ANNOTATOR, _PREDICTION, _ADJUDICATED = "annotator", "prediction", "adjudicated"
+_ANNOTATOR, _PREDICTION, _ADJUDICATED, _GUIDELINE = "annotator", "prediction", "adjudicated", "guideline"
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,6 +106,7 @@ class _Sheet:
     ids: Sequence[str]
     labels: Sequence[str]
     annotators: Sequence[str]
+    guidelines: Sequence[str]
     cells: Mapping[str, Sequence[str]]
 
     @property
@@ -119,7 +120,10 @@ class _Sheet:
             raise _several(self.name, self.names)
         mine = {annotator, ""} if annotator in self.names else {*self.names, ""}
         return [
-            (Row(id_, {name: cells[n] for name, cells in self.cells.items()}), self.labels[n])
+            (
+                Row(id_, {name: cells[n] for name, cells in self.cells.items()}, self.guidelines[n]),
+                self.labels[n],
+            )
             for n, id_ in enumerate(self.ids)
             if self.annotators[n] in mine
         ]
@@ -155,11 +159,16 @@ class _Files:
         if self._project.config.query.show_prediction and _PREDICTION in own:
             shown.append(_PREDICTION)
         blank = [""] * table.num_rows
+
+        def cells(column: str, *, there: bool) -> list[str]:
+            return [cell.strip() for cell in columns[column]] if there else blank
+
         return _Sheet(
             name,
             columns[labels.id],
-            [cell.strip() for cell in columns.get(labels.label, blank)],
-            [cell.strip() for cell in (columns[_ANNOTATOR] if _ANNOTATOR in own else blank)],
+            cells(labels.label, there=labels.label in columns),
+            cells(_ANNOTATOR, there=_ANNOTATOR in own),
+            cells(_GUIDELINE, there=_GUIDELINE in own),
             {column: columns[column] for column in shown},
         )
 

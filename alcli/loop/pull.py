@@ -14,6 +14,7 @@ from alcli.loop._server import There, answers_in, first_few, never_had, write_it
 from alcli.project import Project
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current, new_answers
+from alcli.project.reopening import Reopened
 from alcli.project.selection import read_asked
 from alcli.registry import FORMATS
 from alcli.remote import Item
@@ -71,13 +72,15 @@ def pull(there: There, *, again: bool = False, progress: Progress = silent) -> t
 
 def _fetched(there: There, number: int, progress: Progress) -> tuple[list[Item], int, int]:
     """(answers to rows that were asked, tasks, rows with answers that were never asked)."""
-    asked = read_asked(there.project).rounds
+    asked, guideline = read_asked(there.project), Reopened.of(there.project.rounds).guideline
     items, n_tasks, n_unasked = list[Item](), 0, 0
     for held in there.server.held(number, answers=True):
         n_tasks += 1
         progress(n_tasks, None)
-        if held.id in asked:
-            items += held.answers
+        if held.id in asked.rounds:
+            file = asked.reopened.get(held.id)
+            said = {"guideline": guideline[file]} if file is not None else {}
+            items += [{**item, "data": {**item["data"], **said}} for item in held.answers]
         else:
             n_unasked += bool(held.answers)
     return items, n_tasks, n_unasked

@@ -406,7 +406,7 @@ def test_rows_that_are_asked_again_are_asked_of_one_person_more_however_often_th
     loop.alcli("pull")
     stranger = min({f"r{number:03d}" for number in range(0, 80, 2)} - set(loop.asked()) - set(sealed(loop)))
     loop.alcli("ingest", loop.csv("gift.csv", [(stranger, "pets")]), "--unrequested", "accept")
-    loop.alcli("relabel", "--reopen", "pets")
+    loop.alcli("relabel", "--reopen", "pets", "--guideline", "v2")
     pushed = loop.doc("push")
     again = {id_ for id_ in loop.asked() if topic(id_) == "pets"}
     assert pushed["counts"] == {"tasks": len(again) + 1, "new": 1, "known": len(again)}
@@ -422,6 +422,10 @@ def test_rows_that_are_asked_again_are_asked_of_one_person_more_however_often_th
     assert people() == wanted
     assert loop.doc("pull")["counts"]["new"] == 1
     assert not loop.doc("push")["changed"]
+    assert [row["id"] for row in loop.ledger() if row["guideline"] == "v2"] == [min(again)]
+    tree = loop.tree()
+    assert not loop.doc("pull")["changed"]
+    assert loop.tree() == tree
 
 
 def sealed(loop):
