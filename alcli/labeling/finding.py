@@ -16,6 +16,7 @@ from alcli.errors import AlcliError, DataError, StateError, suggest
 from alcli.labeling.journal import Entry, Journal, answers_of, clean_name, journal_name, journals
 from alcli.labeling.work import Row, Taken, Wanted, Work
 from alcli.loop import plural
+from alcli.loop._asking import known_classes
 from alcli.project import LEDGER, Project, Round, round_folder, share_file
 from alcli.project.answers import LABELED, SKIPPED, UNSURE
 from alcli.project.intake import checked_ledger
@@ -299,7 +300,9 @@ def _classes(project: Project, ledger: pa.Table, standing: np.ndarray) -> list[s
     """
     known = list(project.config.task.classes or ())
     told = ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
-    used = set(pc.unique(told["label"].take(pa.array(standing)).drop_null()).to_pylist())
+    used = known_classes(project, ledger)
+    if used is None:  # there are not two yet
+        used = tuple(pc.unique(told["label"].take(pa.array(standing)).drop_null()).to_pylist())
     times = told.set_column(
         0, "at", pc.fill_null(ledger["labeled_at"], pa.scalar(_START, pa.timestamp("us", "UTC")))
     )
