@@ -168,6 +168,7 @@ def release(project: Project) -> Result:
     pending = standing.pending - kept
     rounds = [r for r in project.rounds if _batch_step(r) is not None]
     asked_in = {r.number for r in rounds}
+    still = {standing.asked.rounds[id_] for id_ in kept - standing.asked.reopened.keys()}
     released: dict[int, list[str]] = {}
     for id_ in sorted(pending):  # a reopened row may be filed in a round that asked nothing yet
         number = standing.asked.rounds[id_]
@@ -187,7 +188,9 @@ def release(project: Project) -> Result:
             if step is not None and round_.number in released:
                 ids = released[round_.number]
                 # a round that only has reopened rows among them asks nothing itself
-                now = {} if standing.asked.reopened.keys() >= set(ids) else {"clock": clock}
+                now: dict[str, Any] = {}
+                if not standing.asked.reopened.keys() >= set(ids):
+                    now = {"clock": clock, "none_left": round_.number not in still}
                 ids = sorted({*step.more.get("released", ()), *ids})
                 entry = step.finished(step.outputs, {**step.counts, **left}, released=ids, **now)
                 after = after.replacing(entry)
@@ -359,6 +362,7 @@ def _add(
             "batches": batches,
             "released": sorted(set(done.more.get("released", ())) - set(batch.ids)),
             "clock": project.clock,
+            **({"none_left": False} if "none_left" in done.more else {}),
         }
         changed = round_.replacing(done.finished(outputs, counts, **news, **kept(batch, done)))
         change.record(changed)

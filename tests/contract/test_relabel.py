@@ -117,6 +117,21 @@ def test_status_names_the_file_in_which_only_second_opinions_are_missing(noisy):
     assert "ingest rounds/001/query.csv`" in status["next"]
 
 
+def test_status_does_not_name_a_file_whose_open_rows_were_all_given_back(noisy):
+    lab, _ = noisy
+    lab("query")
+    lab("ingest", lab.labels(lab.ids(1)[:8], "some.csv"))
+    lab("query", "--release")
+    for step in ("train", "score", "query"):
+        lab(step)
+    assert "ingest rounds/002/query.csv`" in lab("status")["next"]
+    lab("query", "--release")
+    lab("query", "--more", "2")
+    assert "ingest rounds/002/query.csv rounds/002/query-2.csv`" in lab("status")["next"]
+    lab("ingest", lab.labels(lab.ids(2)[-1:], "one.csv", "skip"))
+    assert "rounds/001" not in lab("status")["next"]
+
+
 def test_another_annotator_settles_a_label_or_disputes_it(noisy):
     lab, _ = noisy
     lab("query")
