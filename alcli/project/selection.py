@@ -131,12 +131,14 @@ def read_asked(project: Project) -> Asked:
         rounds.update(dict.fromkeys(ids, round_.number))
         needed[round_.number] = int(step.more.get("overlap_annotators", 2))
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
-        given_back = released_in(step)
-        released = (released - set(ids)) | given_back
+        mine = set(ids)
+        released = (released - mine) | released_in(step)
         names = list(round_.steps)
-        batch, files = dict.fromkeys(ids, ""), _reopened_in(round_)
-        last |= {**files, **batch} if "relabel" in names[: names.index(step.name)] else {**batch, **files}
-    reopened = {id_: name for id_, name in last.items() if name and id_ not in again.released}
+        before = "relabel" in names[: names.index(step.name)]
+        last |= _reopened_in(round_) if before else {}
+        last = {id_: name for id_, name in last.items() if id_ not in mine}
+        last |= {} if before else _reopened_in(round_)
+    reopened = {id_: name for id_, name in last.items() if id_ not in again.released}
     several = {
         id_: needed[rounds[id_]]
         for id_, reason in reasons.items()
