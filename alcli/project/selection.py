@@ -122,8 +122,8 @@ def read_asked(project: Project) -> Asked:
     last: dict[str, str] = {}
     for round_ in project.rounds:
         step = round_.steps.get("seed") or round_.steps.get("query")
+        last |= _reopened_in(round_, after_query=False)
         if step is None:
-            last |= _reopened_in(round_)
             continue
         project.check(step, f"{round_.folder}/{SELECTION}")
         table = read_selection(project, round_.folder)
@@ -133,11 +133,8 @@ def read_asked(project: Project) -> Asked:
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
         mine = set(ids)
         released = (released - mine) | released_in(step)
-        names = list(round_.steps)
-        before = "relabel" in names[: names.index(step.name)]
-        last |= _reopened_in(round_) if before else {}
         last = {id_: name for id_, name in last.items() if id_ not in mine}
-        last |= {} if before else _reopened_in(round_)
+        last |= _reopened_in(round_, after_query=True)
     reopened = {id_: name for id_, name in last.items() if id_ not in again.released}
     several = {
         id_: needed[rounds[id_]]
@@ -147,11 +144,16 @@ def read_asked(project: Project) -> Asked:
     return Asked(rounds, reasons, several, frozenset(released), reopened)
 
 
-def _reopened_in(round_: Round) -> dict[str, str]:
-    """The newest file of the round in which each id was asked again."""
+def _reopened_in(round_: Round, *, after_query: bool) -> dict[str, str]:
+    """The newest file in which each id was asked again before the round's batch, or after it."""
     step = round_.steps.get("relabel")
     files = step.more["files"] if step is not None else {}
-    return {id_: name for name, file in files.items() for id_ in file["ids"]}
+    return {
+        id_: name
+        for name, file in files.items()
+        if file.get("after_query", True) == after_query
+        for id_ in file["ids"]
+    }
 
 
 def released_in(step: Any) -> set[str]:

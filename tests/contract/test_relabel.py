@@ -147,6 +147,26 @@ def test_another_annotator_settles_a_label_or_disputes_it(noisy):
     assert second in (lab.root / "rounds/001/adjudicate.csv").read_text()
 
 
+def test_a_row_of_a_batch_that_is_reopened_waits_in_the_file_of_reopened_rows(noisy):
+    lab, _ = noisy
+
+    def ids_in(name):
+        with (lab.root / "rounds/001" / name).open(newline="") as file:
+            return [row["id"] for row in csv.DictReader(file)]
+
+    lab("relabel", "--reopen", "sky")  # one before the batch, and one after it
+    lab("ingest", lab.labels(ids_in("reopened.csv"), "again.csv"), "--guideline", "v2")
+    for step in ("train", "score", "query"):
+        lab(step)
+    lab("ingest", lab.labels(lab.ids(1), "new.csv"))
+    lab("relabel", "--reopen", "sea")
+    again = set(ids_in("reopened-2.csv"))
+    mine = again & set(lab.ids(1))
+    assert mine
+    lab("ingest", lab.labels(sorted(again - mine), "rest.csv", "sky"))
+    assert "ingest rounds/001/reopened-2.csv`" in lab("status")["next"]
+
+
 def test_a_reopened_row_that_is_in_doubt_later_waits_in_the_later_file(noisy):
     lab, _ = noisy
     lab("relabel", "--reopen", "sky")  # in round 001, which has asked nothing yet
