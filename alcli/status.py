@@ -164,11 +164,10 @@ class _Next:
             step = round_.steps.get("query") or round_.steps.get("seed")
             if step is None:
                 continue
-            unanswered = (
-                ingest is None
-                or int(step.more["clock"]) > int(ingest.more["clock"])
-                or round_.number in ingest.more["waiting"]
-            )
+            if ingest is None or int(step.more["clock"]) > int(ingest.more["clock"]):
+                unanswered = not (self.pending and step.more.get("none_left"))
+            else:
+                unanswered = round_.number in ingest.more["waiting"]
             given_back = self.pending and len(step.more.get("released", ())) >= step.counts["asked"]
             if unanswered and not given_back:
                 for name, people in round_.batches.items():

@@ -16,6 +16,7 @@ from alcli.errors import AlcliError, DataError, StateError, suggest
 from alcli.labeling.journal import Entry, Journal, answers_of, clean_name, journal_name, journals
 from alcli.labeling.work import Row, Taken, Wanted, Work
 from alcli.loop import plural
+from alcli.loop._asking import known_classes
 from alcli.project import LEDGER, Project, Round, round_folder, share_file
 from alcli.project.answers import LABELED, SKIPPED, UNSURE
 from alcli.project.intake import checked_ledger
@@ -28,7 +29,7 @@ from alcli.project.selection import Asked, read_asked
 from alcli.project.splits import HELD_OUT, RESERVE, Splits
 from alcli.registry import reader_of
 
-_ANNOTATOR, _PREDICTION, _ADJUDICATED = "annotator", "prediction", "adjudicated"
+_ANNOTATOR, _PREDICTION, _ADJUDICATED, _GUIDELINE = "annotator", "prediction", "adjudicated", "guideline"
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,6 +107,7 @@ class _Sheet:
     ids: Sequence[str]
     labels: Sequence[str]
     annotators: Sequence[str]
+    guidelines: Sequence[str]
     cells: Mapping[str, Sequence[str]]
 
     @property
@@ -119,7 +121,10 @@ class _Sheet:
             raise _several(self.name, self.names)
         mine = {annotator, ""} if annotator in self.names else {*self.names, ""}
         return [
-            (Row(id_, {name: cells[n] for name, cells in self.cells.items()}), self.labels[n])
+            (
+                Row(id_, {name: cells[n] for name, cells in self.cells.items()}, self.guidelines[n]),
+                self.labels[n],
+            )
             for n, id_ in enumerate(self.ids)
             if self.annotators[n] in mine
         ]
@@ -155,11 +160,16 @@ class _Files:
         if self._project.config.query.show_prediction and _PREDICTION in own:
             shown.append(_PREDICTION)
         blank = [""] * table.num_rows
+
+        def cells(column: str, *, there: bool) -> list[str]:
+            return [cell.strip() for cell in columns[column]] if there else blank
+
         return _Sheet(
             name,
             columns[labels.id],
-            [cell.strip() for cell in columns.get(labels.label, blank)],
-            [cell.strip() for cell in (columns[_ANNOTATOR] if _ANNOTATOR in own else blank)],
+            cells(labels.label, there=labels.label in columns),
+            cells(_ANNOTATOR, there=_ANNOTATOR in own),
+            cells(_GUIDELINE, there=_GUIDELINE in own),
             {column: columns[column] for column in shown},
         )
 
@@ -290,7 +300,9 @@ def _classes(project: Project, ledger: pa.Table, standing: np.ndarray) -> list[s
     """
     known = list(project.config.task.classes or ())
     told = ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
-    used = set(pc.unique(told["label"].take(pa.array(standing)).drop_null()).to_pylist())
+    used = known_classes(project, ledger)
+    if used is None:  # there are not two yet
+        used = tuple(pc.unique(told["label"].take(pa.array(standing)).drop_null()).to_pylist())
     times = told.set_column(
         0, "at", pc.fill_null(ledger["labeled_at"], pa.scalar(_START, pa.timestamp("us", "UTC")))
     )

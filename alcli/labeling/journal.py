@@ -33,6 +33,7 @@ class Entry:
         labeled_at: when.
         seconds: the time that it took.
         comment: what else they said.
+        guideline: the rubric's version that the query file names; blank where it names none.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Entry:
     labeled_at: datetime | None = None
     seconds: float | None = None
     comment: str = ""
+    guideline: str = ""
 
     @property
     def answered(self) -> bool:
@@ -134,6 +136,7 @@ class Journal:
     def _encoded(self, entry: Entry) -> bytes:
         at = entry.labeled_at.isoformat() if entry.labeled_at is not None else None
         more = {"status": entry.status, "labeled_at": at, "seconds": entry.seconds, "comment": entry.comment}
+        more |= {"guideline": entry.guideline} if entry.guideline else {}
         return encoded(line_of(entry.id, entry.label, annotator=self.annotator, **more))
 
 
@@ -191,6 +194,7 @@ def _entry_of(line: Object) -> Entry:
         datetime.fromisoformat(at) if at is not None else None,
         float(seconds) if seconds is not None else None,
         str(line["comment"] or ""),
+        str(line.get("guideline") or ""),
     )
 
 

@@ -135,7 +135,12 @@ class Session:
         earlier = [self.said(entry.id), *self.journal.entries[-1:]]
         times = [said.labeled_at + _TICK for said in earlier if said is not None and said.labeled_at]
         at = max([self._now(), *times])  # the later answer wins, whatever the clock does
-        entry = replace(entry, labeled_at=at if entry.answered else None, seconds=self.pace.seconds(entry.id))
+        entry = replace(
+            entry,
+            labeled_at=at if entry.answered else None,
+            seconds=self.pace.seconds(entry.id),
+            guideline=self.rows[self._place[entry.id]].guideline,
+        )
         self.journal.append(entry)
         self._said[entry.id] = entry
         return entry

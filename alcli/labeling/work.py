@@ -24,10 +24,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Row:
-    """A row as `query.csv` shows it."""
+    """A row as `query.csv` shows it, and the rubric's version that it is to be answered under."""
 
     id: str
     cells: Mapping[str, str]
+    guideline: str = ""
 
 
 class Taken:

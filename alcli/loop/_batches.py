@@ -38,6 +38,11 @@ class Batch:
     labeled_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
+    def each(self) -> int:
+        """How many annotators its rows need at most."""
+        return self.needed if self.overlap else 1
+
+    @property
     def to_people(self) -> list[str]:
         """What people are given."""
         return [share_file(self.name, annotator) for annotator in self.annotators] or [self.name]

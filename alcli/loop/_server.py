@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from alcli.errors import IntegrityError, StateError
 from alcli.project import Project
-from alcli.remote import Server
+from alcli.project.answers import read_answers
+from alcli.project.ledger import new_answers
+from alcli.project.relabeling import RETRACTED
+from alcli.registry import reader_of
+from alcli.remote import Item, Server
 from alcli.tables.atomic import atomic_write, file_errors
 
 _NAMED = 3
@@ -112,6 +121,26 @@ class There:
                 hint="bring it back from a copy or from version control",
             ) from error
         return record
+
+
+def answers_in(there: There, items: Sequence[Item]) -> pa.Table:
+    """What items of the tool's file say, read as `ingest` reads the file; `row` counts them from 1."""
+    labels = there.project.config.labels
+    with TemporaryDirectory(dir=there.project.scratch) as folder:
+        path = Path(folder) / f"{there.tool}.json"
+        write_items(path, items)
+        sheet = reader_of(path, there.tool, id=labels.id, label=labels.label).read(path)
+    return read_answers(sheet, labels, source=there.tool, columns=sheet.means).table
+
+
+def write_items(path: Path, items: Sequence[Item]) -> None:
+    """One item a line, in ASCII: half a character, which a server may send, is for the reader to refuse."""
+    atomic_write(path, "[\n" + ",\n".join(map(json.dumps, items)) + "\n]\n")
+
+
+def never_had(answers: pa.Table, ledger: pa.Table) -> pa.Table:
+    """Those answers that the ledger never had, whatever was taken back since."""
+    return new_answers(answers, ledger.filter(pc.not_equal(ledger["status"], RETRACTED))).rows
 
 
 def first_few(names: Sequence[str]) -> str:

@@ -31,7 +31,8 @@ def check_names(annotators: Sequence[str], needed: int) -> None:
         raise ConfigError(
             f"overlap rows go to {needed} annotators, and there are {len(annotators)}",
             where="--annotators",
-            hint="name more annotators, or lower query.overlap_annotators or query.overlap",
+            hint="name more annotators; or, before the round's first batch, lower query.overlap_annotators "
+            "or query.overlap",
         )
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from alcli.errors import StateError
 from alcli.loop import Progress, Result, plural, silent
-from alcli.loop._server import There, first_few
+from alcli.loop._server import There, answers_in, first_few, never_had, write_items
 from alcli.project import Project
-from alcli.project.answers import read_answers
 from alcli.project.intake import checked_ledger
 from alcli.project.ledger import current, new_answers
-from alcli.project.relabeling import RETRACTED
+from alcli.project.reopening import Reopened
 from alcli.project.selection import read_asked
-from alcli.registry import FORMATS, reader_of
+from alcli.registry import FORMATS
 from alcli.remote import Item
-from alcli.tables.atomic import atomic_write
 
 
 def pull(there: There, *, again: bool = False, progress: Progress = silent) -> tuple[Result, Path | None]:
@@ -47,10 +42,9 @@ def pull(there: There, *, again: bool = False, progress: Progress = silent) -> t
         raise StateError("no project there has rows of this one", where=server.url, hint=hint)
     round_, ledger = project.newest, checked_ledger(project)
     items, n_tasks, n_unasked = _fetched(there, number, progress)
-    answers, where = _answers(project, there.tool, items), server.address(number)
+    answers, where = answers_in(there, items), server.address(number)
     missing = new_answers(answers, ledger).rows["row"].to_pylist()
-    never_had = new_answers(answers, ledger.filter(pc.not_equal(ledger["status"], RETRACTED))).rows
-    news = missing if again else never_had["row"].to_pylist()
+    news = missing if again else never_had(answers, ledger)["row"].to_pylist()
     n_back = len(missing) - len(news)
     warnings = _gone(ledger, answers, there.tool, where)
     if n_unasked:
@@ -71,38 +65,25 @@ def pull(there: There, *, again: bool = False, progress: Progress = silent) -> t
         nobody = f"Nobody has answered yet at {where}."
         return replace(found, summary=[known if answers.num_rows else nobody]), None
     name = _name(project, ledger, there.tool)
-    _write(project.root / name, [items[row - 1] for row in news])
+    write_items(project.root / name, [items[row - 1] for row in news])
     fetched = f"{plural(len(news), 'answer')} fetched from {where} into {name}."
     return replace(found, files=[name], summary=[fetched]), project.root / name
 
 
 def _fetched(there: There, number: int, progress: Progress) -> tuple[list[Item], int, int]:
     """(answers to rows that were asked, tasks, rows with answers that were never asked)."""
-    asked = read_asked(there.project).rounds
+    asked, guideline = read_asked(there.project), Reopened.of(there.project.rounds).guideline
     items, n_tasks, n_unasked = list[Item](), 0, 0
     for held in there.server.held(number, answers=True):
         n_tasks += 1
         progress(n_tasks, None)
-        if held.id in asked:
-            items += held.answers
+        if held.id in asked.rounds:
+            file = asked.reopened.get(held.id)
+            said = {"guideline": guideline[file]} if file is not None else {}
+            items += [{**item, "data": {**item["data"], **said}} for item in held.answers]
         else:
             n_unasked += bool(held.answers)
     return items, n_tasks, n_unasked
-
-
-def _answers(project: Project, tool: str, items: Sequence[Item]) -> pa.Table:
-    """What the items say, read as `ingest` reads the file; `row` counts them from 1."""
-    labels = project.config.labels
-    with TemporaryDirectory(dir=project.scratch) as folder:
-        path = Path(folder) / f"{tool}.json"
-        _write(path, items)
-        sheet = reader_of(path, tool, id=labels.id, label=labels.label).read(path)
-    return read_answers(sheet, labels, source=tool, columns=sheet.means).table
-
-
-def _write(path: Path, items: Sequence[Item]) -> None:
-    """One item a line, in ASCII: half a character, which a server may send, is for the reader to refuse."""
-    atomic_write(path, "[\n" + ",\n".join(map(json.dumps, items)) + "\n]\n")
 
 
 def _name(project: Project, ledger: pa.Table, tool: str) -> str:

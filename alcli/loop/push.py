@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
+
 from alcli.loop import Progress, Result, plural, silent
 from alcli.loop._asking import PREDICTION, predictions_of, tool_format
-from alcli.loop._server import There, first_few
+from alcli.loop._server import There, answers_in, first_few, never_had
 from alcli.project import Project
+from alcli.project.intake import checked_ledger
 from alcli.project.query_file import query_columns
 from alcli.project.selection import read_selection
 from alcli.project.standing import Standing
@@ -43,7 +46,7 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
     else:
         asked = standing.asked
         again = standing.pending & (asked.again | asked.reopened.keys())
-        written = transfer.carry_out(asked.several, again, progress)
+        written = transfer.carry_out(asked.several, again, checked_ledger(project), progress)
     if transfer.changes and not dry_run:
         project.log(round_, "push", started, new=transfer.counts["new"])
     return Result(
@@ -59,13 +62,17 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
 
 
 def _in_order(project: Project, standing: Standing) -> dict[int, list[str]]:
-    """Round -> the ids that it asked last and that are with people, as its query has them in order."""
-    found = {}
+    """Round -> the ids that it asked last and that are with people, as its query has them in order.
+
+    Behind them those that no query asked about, only `alcli relabel --reopen`.
+    """
+    found, asked = {}, standing.asked.rounds
     for round_ in project.rounds:
+        ids: list[str] = []
         if {"seed", "query"} & round_.steps.keys():
             ids = read_selection(project, round_.folder)["id"].to_pylist()
-            asked = standing.asked.rounds
-            found[round_.number] = [i for i in ids if i in standing.pending and asked[i] == round_.number]
+        mine = {id_ for id_ in standing.pending if asked[id_] == round_.number}
+        found[round_.number] = [*(id_ for id_ in ids if id_ in mine), *sorted(mine.difference(ids))]
     return found
 
 
@@ -113,12 +120,15 @@ class _Transfer:
             self.choices = self._fit(self.number, change=False)
             self.known = self._ids(self.number)
 
-    def carry_out(self, several: Mapping[str, int], again: Collection[str], progress: Progress) -> list[str]:
+    def carry_out(
+        self, several: Mapping[str, int], again: Collection[str], ledger: pa.Table, progress: Progress
+    ) -> list[str]:
         """Do it, and return the files that were written; what is tried again looks first at what is there.
 
         Args:
             several: how many people are to answer a row, where it is more than one.
             again: rows that are asked once more, of which a task that has answers wants one further.
+            ledger: its answers came before that; one that it does not have is the further one.
             progress: is told how many tasks are there.
         """
         there, server = self.there, self.there.server
@@ -127,8 +137,13 @@ class _Transfer:
         self.choices = patiently(lambda: self._fit(number, change=True))
         patiently(lambda: self._fill(number, progress))
         if not self.items.keys().isdisjoint({*several, *again}):
-            for one in server.held(number, answers=bool(again)):
-                people = len(one.answers) + 1 if one.id in again else several.get(one.id, 1)
+            tasks = list(server.held(number, answers=bool(again)))
+            items = [item for one in tasks if one.id in again for item in one.answers]
+            fresh = set(never_had(answers_in(there, items), ledger)["id"].to_pylist())
+            for one in tasks:
+                people = several.get(one.id, 1)
+                if one.id in again and one.id not in fresh:
+                    people = len(one.answers) + 1
                 if one.id in self.items and one.overlap < people:
                     self.several[one.task] = people
             server.ask_several(self.several)

@@ -168,6 +168,7 @@ def release(project: Project) -> Result:
     pending = standing.pending - kept
     rounds = [r for r in project.rounds if _batch_step(r) is not None]
     asked_in = {r.number for r in rounds}
+    still = {standing.asked.rounds[id_] for id_ in kept - standing.asked.reopened.keys()}
     released: dict[int, list[str]] = {}
     for id_ in sorted(pending):  # a reopened row may be filed in a round that asked nothing yet
         number = standing.asked.rounds[id_]
@@ -187,7 +188,9 @@ def release(project: Project) -> Result:
             if step is not None and round_.number in released:
                 ids = released[round_.number]
                 # a round that only has reopened rows among them asks nothing itself
-                now = {} if standing.asked.reopened.keys() >= set(ids) else {"clock": clock}
+                now: dict[str, Any] = {}
+                if not standing.asked.reopened.keys() >= set(ids):
+                    now = {"clock": clock, "none_left": round_.number not in still}
                 ids = sorted({*step.more.get("released", ()), *ids})
                 entry = step.finished(step.outputs, {**step.counts, **left}, released=ids, **now)
                 after = after.replacing(entry)
@@ -282,6 +285,7 @@ def _up_to_date(
     shared = bool(annotators) and not batches[-1].annotators
     if shared:
         batches[-1] = replace(batches[-1], annotators=annotators)
+        check_names(annotators, batches[-1].each)
     elif annotators and list(annotators) != list(batches[-1].annotators):
         raise StateError(
             f"{batches[-1].name} is shared by {', '.join(batches[-1].annotators)} already",
@@ -335,6 +339,7 @@ def _add(
     name = f"{folder}/query-{len(batches) + 1}.csv"
     needed = done.more.get("overlap_annotators", project.config.query.overlap_annotators)
     batch = _batch(name, choices, annotators, needed, picking.standing)
+    check_names(annotators, batch.each)
     before = read_selection(project, folder)
     first = max(before["rank"].to_pylist()) + 1
     before = before.filter(pc.invert(pc.is_in(before["id"], value_set=pa.array(batch.ids, pa.string()))))
@@ -357,6 +362,7 @@ def _add(
             "batches": batches,
             "released": sorted(set(done.more.get("released", ())) - set(batch.ids)),
             "clock": project.clock,
+            **({"none_left": False} if "none_left" in done.more else {}),
         }
         changed = round_.replacing(done.finished(outputs, counts, **news, **kept(batch, done)))
         change.record(changed)

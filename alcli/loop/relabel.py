@@ -279,7 +279,8 @@ class _Change:
             ids = _mixed(sorted(self.reopened), project)
             self.outputs |= asking.stage(change, self.file, ids)
             classes = sorted(set(self.reopened.values()))
-            files[self.file] = {"classes": classes, "guideline": guideline, "ids": ids}
+            after = not {"seed", "query"}.isdisjoint(round_.steps)
+            files[self.file] = {"classes": classes, "guideline": guideline, "ids": ids, "after_query": after}
         before = round_.steps.get("relabel")
         released = before.more.get("released", ()) if before is not None else ()
         return Step(

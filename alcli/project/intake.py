@@ -326,7 +326,8 @@ def stage_ingest(
     answered = pc.is_in(places.asked_ids, value_set=rows["id"])
     pending = pc.is_in(places.asked_ids, value_set=pa.array(list(taken.pending), pa.string()))
     reopened = pc.is_in(places.asked_ids, value_set=pa.array(list(places.reopened), pa.string()))
-    waiting = pc.and_(pc.or_(pc.invert(answered), pending), pc.invert(reopened))
+    # what was given back may still come where nothing else is with people
+    waiting = pc.and_(pending if taken.pending else pc.invert(answered), pc.invert(reopened))
     known = set(rows["id"].to_pylist()) if places.reopened else set()
     more = {
         RELABELED: [dict(one.names) for one in mappings(taken.ledger)],

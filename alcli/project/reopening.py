@@ -46,11 +46,6 @@ class Reopened:
         )
         return cls(ids, classes, guideline, unasked, frozenset(released))
 
-    @property
-    def file_of(self) -> dict[str, str]:
-        """The newest file of each id that was not given back."""
-        return {id_: name for name, ids in self.files.items() for id_ in ids if id_ not in self.released}
-
     def waiting(self, ingest: Step | None) -> list[str]:
         """The files with rows that neither were answered by the newest ingest nor given back."""
         names = ingest.more.get("reopened", ()) if ingest is not None else ()

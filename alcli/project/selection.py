@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alcli.project import Project, Transaction
-from alcli.project.manifest import File
+from alcli.project.manifest import File, Round
 from alcli.project.reopening import Reopened
 
 SELECTION, QUERY = "selection.parquet", "query.csv"
@@ -78,7 +78,8 @@ class Asked:
         reason: why.
         several: how many annotators answer an id, where it is more than one.
         released: ids given back by `alcli query --release`.
-        reopened: the file in which an id was asked again by `alcli relabel --reopen`.
+        reopened: the file in which an id was asked again by `alcli relabel --reopen`, unless a batch has
+            asked about it since.
     """
 
     rounds: Mapping[str, int]
@@ -118,8 +119,10 @@ def read_asked(project: Project) -> Asked:
     reasons: dict[str, str] = dict.fromkeys(rounds, "reopened")
     needed: dict[int, int] = {}
     released: set[str] = set()
+    last: dict[str, str] = {}
     for round_ in project.rounds:
         step = round_.steps.get("seed") or round_.steps.get("query")
+        last |= _reopened_in(round_, after_query=False)
         if step is None:
             continue
         project.check(step, f"{round_.folder}/{SELECTION}")
@@ -128,14 +131,29 @@ def read_asked(project: Project) -> Asked:
         rounds.update(dict.fromkeys(ids, round_.number))
         needed[round_.number] = int(step.more.get("overlap_annotators", 2))
         reasons.update(zip(ids, table.column("reason").to_pylist(), strict=True))
-        given_back = released_in(step)
-        released = (released - set(ids)) | given_back
+        mine = set(ids)
+        released = (released - mine) | released_in(step)
+        last = {id_: name for id_, name in last.items() if id_ not in mine}
+        last |= _reopened_in(round_, after_query=True)
+    reopened = {id_: name for id_, name in last.items() if id_ not in again.released}
     several = {
         id_: needed[rounds[id_]]
         for id_, reason in reasons.items()
-        if reason == "overlap" and id_ not in again.file_of
+        if reason == "overlap" and id_ not in reopened
     }
-    return Asked(rounds, reasons, several, frozenset(released), again.file_of)
+    return Asked(rounds, reasons, several, frozenset(released), reopened)
+
+
+def _reopened_in(round_: Round, *, after_query: bool) -> dict[str, str]:
+    """The newest file in which each id was asked again before the round's batch, or after it."""
+    step = round_.steps.get("relabel")
+    files = step.more["files"] if step is not None else {}
+    return {
+        id_: name
+        for name, file in files.items()
+        if file.get("after_query", True) == after_query
+        for id_ in file["ids"]
+    }
 
 
 def released_in(step: Any) -> set[str]:

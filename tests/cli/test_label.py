@@ -260,6 +260,21 @@ def test_before_any_class_is_known_the_first_ones_get_keys_that_stay(at):
         terminal.until("3 of 20", "1 pets", "2 food")
 
 
+def test_reopened_rows_are_answered_under_the_guideline_of_their_file(loop):
+    loop.alcli("query", "--release")
+    loop.alcli("relabel", "--reopen", "pets", "--guideline", "v2")
+    again = loop.table("labels.parquet")
+    with Terminal(loop) as terminal:
+        terminal.until("round 001", "0 of", "1 food", "2 pets")  # a class though no answer of it stands
+        terminal.type("1", "1 of")
+        terminal.type("cwhy\r", "comment why")
+        terminal.type("2", "2 of")
+        terminal.end()
+    said = [row for row in loop.ledger() if row["source"] == JOURNAL]
+    assert [(row["label"], row["guideline"]) for row in said] == [("food", "v2"), ("pets", "v2")]
+    assert len(loop.table("labels.parquet")) == len(again) + 2
+
+
 @pytest.mark.slow
 def test_all_keys_can_be_read_in_a_small_window(loop):
     with Terminal(loop, size=(12, 60)) as terminal:

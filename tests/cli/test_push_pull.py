@@ -400,6 +400,38 @@ def test_a_row_for_several_annotators_is_asked_of_several_people_there(at, studi
     assert loop.doc("push")["counts"] == {"tasks": 3, "new": 0, "known": 3}
 
 
+def test_rows_that_are_asked_again_are_asked_of_one_person_more_however_often_they_are_pushed(loop, studio):
+    loop.alcli("push")
+    answered(loop, studio)
+    loop.alcli("pull")
+    stranger = min({f"r{number:03d}" for number in range(0, 80, 2)} - set(loop.asked()) - set(sealed(loop)))
+    loop.alcli("ingest", loop.csv("gift.csv", [(stranger, "pets")]), "--unrequested", "accept")
+    loop.alcli("relabel", "--reopen", "pets", "--guideline", "v2")
+    pushed = loop.doc("push")
+    again = {id_ for id_ in loop.asked() if topic(id_) == "pets"}
+    assert pushed["counts"] == {"tasks": len(again) + 1, "new": 1, "known": len(again)}
+    assert stranger in studio.ids()
+
+    def people():
+        return {task["data"]["alcli_id"]: task["overlap"] for task in studio.tasks.values()}
+
+    wanted = people()
+    assert wanted == {id_: 2 if id_ in again else 1 for id_ in [*loop.asked(), stranger]}
+    studio.answer(min(again), "food", person=2)
+    assert not loop.doc("push")["changed"]  # what nobody has pulled yet is the further answer
+    assert people() == wanted
+    assert loop.doc("pull")["counts"]["new"] == 1
+    assert not loop.doc("push")["changed"]
+    assert [row["id"] for row in loop.ledger() if row["guideline"] == "v2"] == [min(again)]
+    tree = loop.tree()
+    assert not loop.doc("pull")["changed"]
+    assert loop.tree() == tree
+
+
+def sealed(loop):
+    return [row["id"] for row in loop.table("splits.parquet") if row["split"] != "seed"]
+
+
 def test_a_prediction_is_shown_there_where_the_config_says_so(at, studio):
     loop = at("queried")
     loop.alcli("push", "--set", "query.show_prediction=true")

@@ -237,6 +237,17 @@ def test_three_annotators_answer_the_overlap_and_it_is_pending_until_they_have(a
     assert agreed == {1, 3}
 
 
+def test_too_few_for_the_overlap_that_the_round_began_with_are_refused(at):
+    loop = at("scored")
+    query = {"strategy": "margin", "batch_size": 4, "overlap": 0.5}
+    loop.config(query={**query, "overlap_annotators": 3})
+    loop.doc("query")
+    loop.config(query=query)
+    for more in ((), ("--more", 4)):
+        loop.refused("query", *more, "--annotators", "a,b", kind="config", says="go to 3 annotators")
+    assert loop.doc("query", "--annotators", "a,b,c")["changed"]
+
+
 @pytest.mark.parametrize(
     ("names", "says"),
     [

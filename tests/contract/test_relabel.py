@@ -117,6 +117,21 @@ def test_status_names_the_file_in_which_only_second_opinions_are_missing(noisy):
     assert "ingest rounds/001/query.csv`" in status["next"]
 
 
+def test_status_does_not_name_a_file_whose_open_rows_were_all_given_back(noisy):
+    lab, _ = noisy
+    lab("query")
+    lab("ingest", lab.labels(lab.ids(1)[:8], "some.csv"))
+    lab("query", "--release")
+    for step in ("train", "score", "query"):
+        lab(step)
+    assert "ingest rounds/002/query.csv`" in lab("status")["next"]
+    lab("query", "--release")
+    lab("query", "--more", "2")
+    assert "ingest rounds/002/query.csv rounds/002/query-2.csv`" in lab("status")["next"]
+    lab("ingest", lab.labels(lab.ids(2)[-1:], "one.csv", "skip"))
+    assert "rounds/001" not in lab("status")["next"]
+
+
 def test_another_annotator_settles_a_label_or_disputes_it(noisy):
     lab, _ = noisy
     lab("query")
@@ -130,6 +145,46 @@ def test_another_annotator_settles_a_label_or_disputes_it(noisy):
     assert (row["n_annotators"], row["agreement"], row["resolution"]) == (2, 1.0, "unanimous")
     assert second not in labels(lab)
     assert second in (lab.root / "rounds/001/adjudicate.csv").read_text()
+
+
+def test_a_row_of_a_batch_that_is_reopened_waits_in_the_file_of_reopened_rows(noisy):
+    lab, _ = noisy
+
+    def ids_in(name):
+        with (lab.root / "rounds/001" / name).open(newline="") as file:
+            return [row["id"] for row in csv.DictReader(file)]
+
+    lab("relabel", "--reopen", "sky")  # one before the batch, and one after it
+    lab("ingest", lab.labels(ids_in("reopened.csv"), "again.csv"), "--guideline", "v2")
+    for step in ("train", "score", "query"):
+        lab(step)
+    lab("ingest", lab.labels(lab.ids(1), "new.csv"))
+    lab("relabel", "--reopen", "sea")
+    again = set(ids_in("reopened-2.csv"))
+    mine = again & set(lab.ids(1))
+    assert mine
+    lab("ingest", lab.labels(sorted(again - mine), "rest.csv", "sky"))
+    assert "ingest rounds/001/reopened-2.csv`" in lab("status")["next"]
+
+
+def test_a_reopened_row_that_is_in_doubt_later_waits_in_the_later_file(noisy):
+    lab, _ = noisy
+    lab("relabel", "--reopen", "sky")  # in round 001, which has asked nothing yet
+    with (lab.root / "rounds/001/reopened.csv").open(newline="") as file:
+        ids = [row["id"] for row in csv.DictReader(file)]
+    answer(lab, "again.csv", [(id_, lab.data.truth[id_], "ann") for id_ in ids])
+    lab("train")
+    lab("score")
+    lab("query", "--set", "query.relabel=1")
+    again = set(doubted(lab)) & set(ids)
+    assert again
+    answer(lab, "new.csv", [(id_, lab.data.truth[id_], "ann") for id_ in lab.ids(1) if id_ not in again])
+    assert lab("relabel", "--reopen", "sky", "--dry-run")["counts"]["reopened"]  # that file is answered
+    for step in ("train", "score"):
+        lab(step)
+    lab("query", "--set", "query.relabel=0")
+    lab("ingest", lab.labels(lab.ids(2), "nothing.csv", "skip"))
+    assert "ingest rounds/001/query.csv`" in lab("status")["next"]
 
 
 def test_nobody_is_asked_a_third_time(noisy):
