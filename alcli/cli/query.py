@@ -37,7 +37,8 @@ def register(app: typer.Typer) -> None:
         format_: ToolFormat = None,
     ) -> Result:
         """Choose the rows that people label next."""
-        from alcli.loop import query as step
+        from alcli.loop._releasing import release as give_back
+        from alcli.loop.query import query as ask
 
         if more and release:
             raise typer.BadParameter("--more and --release do not go together", param_hint="--more")
@@ -46,4 +47,4 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("--release writes no query file", param_hint=option)
         with common.writing("query") as project:
             names = [name.strip() for name in (annotators or "").split(",") if name.strip()]
-            return step.release(project) if release else step.query(project, more or 0, format_, names)
+            return give_back(project) if release else ask(project, more or 0, format_, names)
