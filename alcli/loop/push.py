@@ -137,14 +137,15 @@ class _Transfer:
         self.choices = patiently(lambda: self._fit(number, change=True))
         patiently(lambda: self._fill(number, progress))
         if not self.items.keys().isdisjoint({*several, *again}):
-            tasks = list(server.held(number, answers=bool(again)))
+            held = server.held(number, answers=bool(again))
+            tasks = [one for one in held if one.id in self.items]
             items = [item for one in tasks if one.id in again for item in one.answers]
             fresh = set(never_had(answers_in(there, items), ledger)["id"].to_pylist())
             for one in tasks:
                 people = several.get(one.id, 1)
                 if one.id in again and one.id not in fresh:
                     people = len(one.answers) + 1
-                if one.id in self.items and one.overlap < people:
+                if one.overlap < people:
                     self.several[one.task] = people
             server.ask_several(self.several)
         return written
