@@ -15,7 +15,7 @@ from alcli.project import LEDGER, File, Project, Round, Transaction
 from alcli.project.grouping import ordered, ranked
 from alcli.project.ledger import current, paid, read_ledger
 from alcli.project.query_file import query_columns, stage_query, stage_tool_files, tool_file
-from alcli.project.relabeling import labels_now
+from alcli.project.relabeling import labels_now, set_aside
 from alcli.registry import FORMATS
 
 PREDICTION, _ANNOTATOR, _GUIDELINE = "prediction", "annotator", "guideline"
@@ -137,7 +137,7 @@ def known_classes(project: Project, ledger: pa.Table) -> tuple[str, ...] | None:
     configured = project.config.task.classes
     rank, labels = ordered(labels_now(ledger))
     stands = current(ledger)
-    if configured is None:
+    if configured is None and set_aside(ledger).any():
         row, once = ranked(ledger["id"]), paid(ledger)
         stands = np.append(stands, once[~np.isin(row[once], row[stands])])
     used = np.unique(rank[stands])
