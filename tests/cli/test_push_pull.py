@@ -400,6 +400,24 @@ def test_a_row_for_several_annotators_is_asked_of_several_people_there(at, studi
     assert loop.doc("push")["counts"] == {"tasks": 3, "new": 0, "known": 3}
 
 
+def test_an_answer_by_the_old_choice_of_a_renamed_class_counts_as_the_new_one(loop, studio):
+    loop.config(task={"classes": None})
+    first, last, *others = loop.asked()
+    labels = [(id_, topic(id_)) for id_ in others]
+    loop.alcli("ingest", loop.csv("some.csv", labels))
+    loop.alcli("push")
+    studio.answer(first, "pets")
+    loop.alcli("pull")
+    loop.alcli("relabel", "--map", "pets=animals")
+    assert loop.doc("push")["counts"]["new"] == 0
+    assert {"pets", "animals"} <= set(re.findall('Choice value="(.*?)"', config_of(studio)))
+    studio.answer(last, "pets")
+    pulled = loop.doc("pull")
+    assert pulled["counts"]["new"] == 1
+    assert any("animals" in warning for warning in pulled["warnings"])
+    assert loop.labels()[first] == loop.labels()[last] == "animals"
+
+
 def test_rows_that_are_asked_again_are_asked_of_one_person_more_however_often_they_are_pushed(loop, studio):
     loop.alcli("push")
     answered(loop, studio)
