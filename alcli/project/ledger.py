@@ -148,20 +148,22 @@ def new_answers(answers: pa.Table, ledger: pa.Table, again: Collection[str] = ()
     """
     alive, aside = answers_alive(ledger), set_aside(ledger)
     # a relabeled answer is known as it was given, and as what it counts as
-    told = [ledger, _relabeled(ledger)] if mappings(ledger) else [ledger]
+    changed, relabeled = _relabeled(ledger)
     n_old, n = ledger.num_rows, answers.num_rows
-    both = _stacked((*told, answers), (*_IDENTITY, "guideline", *(["round"] if again else [])))
+    told = np.concatenate([np.arange(n_old), changed])
+    names = (*_IDENTITY, "guideline", *(["round"] if again else []))
+    both = _stacked((ledger, relabeled, answers), names)
     code = {name: coded(both[name])[0] for name in (*_IDENTITY, "guideline")}
     identity = group(*(code[name] for name in _IDENTITY))
     if again:
-        identity = group(identity, _looks(both, identity, np.tile(alive & ~aside, len(told)), again))
+        identity = group(identity, _looks(both, identity, (alive & ~aside)[told], again))
     pair = group(code["id"], code["annotator"])
     sent = identity[len(identity) - n :]
 
     def among(rows: NDArray[np.bool_], codes: Codes) -> NDArray[np.bool_]:
         """(n,) which of the sent answers have the code of one of some in the ledger."""
         old, sent = np.split(codes, [len(codes) - n])
-        return _present(old[np.tile(rows, len(told))], int(codes.max(initial=-1)) + 1)[sent]
+        return _present(old[rows[told]], int(codes.max(initial=-1)) + 1)[sent]
 
     known = among(alive & ~aside, identity)
     put_aside = np.zeros(n, dtype=bool)
@@ -201,8 +203,14 @@ def _looks(both: pa.Table, identity: Codes, alive: NDArray[np.bool_], again: Col
     return np.where(np.asarray(looked) & np.asarray(pc.is_null(both["labeled_at"])), round_, 0)
 
 
-def _relabeled(ledger: pa.Table) -> pa.Table:
-    return ledger.set_column(ledger.schema.get_field_index("label"), "label", labels_now(ledger))
+def _relabeled(ledger: pa.Table) -> tuple[Codes, pa.Table]:
+    """(positions of the answers that count as another label now, these answers with that)."""
+    if not mappings(ledger):
+        return np.empty(0, dtype=np.int64), ledger.slice(0, 0)
+    now = labels_now(ledger)
+    changed = np.flatnonzero(np.asarray(pc.not_equal(now, ledger["label"]).fill_null(False)))
+    label = ledger.schema.get_field_index("label")
+    return changed, ledger.set_column(label, "label", now).take(pa.array(changed))
 
 
 def _stacked(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
