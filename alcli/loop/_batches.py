@@ -115,6 +115,7 @@ def batches_of(round_: Round, step: Step, selection: Any) -> list[Batch]:
         rows = selection.filter(pc.and_(pc.greater_equal(rank, first), pc.less_equal(rank, last)))
         overlap = rows.filter(pc.equal(rows["reason"], "overlap"))["id"].to_pylist()
         people, ids = step.more.get("people", {}).get(name, ()), rows["id"].to_pylist()
-        by = {id_: names for id_, names in step.more.get("labeled_by", {}).items() if id_ in set(ids)}
+        mine, labeled_by = set(ids), step.more.get("labeled_by", {})
+        by = {id_: names for id_, names in labeled_by.items() if id_ in mine}
         batches.append(Batch(name, ids, frozenset(overlap), people, needed, by))
     return batches
