@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from alcli.config.section import Names, Section, Share, Spec
 
 Quota = dict[str, float] | str
+
+
+def _by_class(value: Any) -> Any:
+    """`{class: name, like: ids}` as `{name: ids}`."""
+    if isinstance(value, dict) and value.keys() == {"class", "like"} and isinstance(value["class"], str):
+        return {value["class"]: value["like"]}
+    return value
 
 
 class Query(Section):
@@ -31,10 +38,10 @@ class Query(Section):
     )
     class_balance: bool = Field(False, description="as many rows of each predicted class")
     explore: Share = Field(0.0, description="share of the batch drawn at random from all candidates")
-    seek: dict[str, Names] | None = Field(
+    seek: Annotated[dict[str, Names] | None, BeforeValidator(_by_class)] = Field(
         None,
-        description="{class: [ids]}: a share of the batch are the rows nearest to these examples of a class "
-        "that has hardly a label, and to labeled ones",
+        description="{class: refund, like: [ids]}, or {refund: [ids], ...}: a share of the batch are rows "
+        "nearest to these examples of a class that has hardly a label, and to its labeled ones",
     )
     seek_share: Share = Field(0.1, description="that share, of all classes that are sought")
     seek_until: Annotated[int, Field(ge=1)] = Field(

@@ -55,6 +55,13 @@ def test_exactly_its_share_is_sought_and_says_why(make_lab, kind):
     assert rows[0]["score"] == pytest.approx(1, abs=1e-6)
 
 
+def test_one_class_may_be_named_beside_its_examples(make_lab):
+    lab = ready(make_lab("text"))
+    like = examples_of(lab, "stone")
+    lab("query", "--set", f"query.seek={{class: stone, like: [{', '.join(like)}]}}")
+    assert [row["group"] for row in sought(lab)] == ["stone"]
+
+
 def test_the_rows_are_the_nearest_of_all_candidates(make_lab):
     lab = ready(make_lab("embedding"))
     like = examples_of(lab, "stone", 1)
