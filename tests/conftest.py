@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -271,3 +272,27 @@ def make_lab(tmp_path: Path) -> MakeLab:
         return lab.configure(**config)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shown_session() -> Callable[[str], list[tuple[str, str]]]:
+    """(command, output) of each `$` line in a page's console blocks."""
+
+    def read(page: str) -> list[tuple[str, str]]:
+        text = "\n".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
+        parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+        assert len(parts) > 8
+        return [(command, output.strip()) for command, _, output in (part.partition("\n") for part in parts)]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def without_figures() -> Callable[[str], str]:
+    """Words and layout; measured figures may differ in the last digit on another machine."""
+
+    def strip(text: str) -> str:
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        return re.sub(r"[▁▂▃▄▅▆▇█]+", "#", re.sub(r"[+-]?\d+\.\d+", "#", "\n".join(lines))).strip()
+
+    return strip

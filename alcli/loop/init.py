@@ -137,6 +137,9 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN_COLUMNS]) + more
 
 
+_SECTIONS = ("task", "split", "seed", "model", "query", "committee", "labels", "stop", "cost", "label_studio")
+
+
 def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: bool) -> str:
     """The config as text: every section, each key's meaning beside it."""
     features = [
@@ -159,18 +162,6 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         "model": {"name": "logistic_regression"},
         "query": {"strategy": Config().query.strategy, "batch_size": Config().query.batch_size},
     }
-    sections = (
-        "task",
-        "split",
-        "seed",
-        "model",
-        "query",
-        "committee",
-        "labels",
-        "stop",
-        "cost",
-        "label_studio",
-    )
     lines = [
         "# alcli's config: the one file of this project that a person edits.",
         "# Every key may be left out; behind a # stand the defaults. `alcli init --schema` is for editors.",
@@ -183,7 +174,7 @@ def _yaml(pool: str, found: Guess, sizes: Sizes, told: dict[str, Any], *, fill: 
         *rest,
         *(
             line
-            for name in sections
+            for name in _SECTIONS
             for line in _section_lines(name, said.get(name, {}) | told.get(name, {}))
         ),
         "",

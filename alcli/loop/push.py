@@ -17,6 +17,7 @@ from alcli.loop._server import There, answers_in, first_few, never_had
 from alcli.project import Project
 from alcli.project.intake import checked_ledger
 from alcli.project.query_file import query_columns
+from alcli.project.resolve import resolve
 from alcli.project.selection import read_selection
 from alcli.project.standing import Standing
 from alcli.remote import Item, patiently
@@ -35,7 +36,8 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
         RemoteError: the server refuses, or its project asks something else.
     """
     project, started = there.project, datetime.now(UTC)
-    round_, standing = project.newest, Standing.read(project)
+    round_, ledger = project.newest, checked_ledger(project)
+    standing = Standing.of_project(project, ledger, resolve(ledger, project.config.labels.resolve))
     items, config = _tasks(project, there.tool, _in_order(project, standing))
     transfer = _Transfer(there, items, config)
     if transfer.number is None and not items:
@@ -46,7 +48,7 @@ def push(there: There, *, dry_run: bool = False, progress: Progress = silent) ->
     else:
         asked = standing.asked
         again = standing.pending & (asked.again | asked.reopened.keys())
-        written = transfer.carry_out(asked.several, again, checked_ledger(project), progress)
+        written = transfer.carry_out(asked.several, again, ledger, progress)
     if transfer.changes and not dry_run:
         project.log(round_, "push", started, new=transfer.counts["new"])
     return Result(

@@ -338,24 +338,14 @@ def test_killed_in_the_middle_of_the_transfer_a_push_is_simply_run_again(empty, 
     assert not empty.doc("push")["changed"]
 
 
-def shown_session():
-    """(command, output) of each `$` line in the document's console block."""
-    (block,) = re.findall(r"```console\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
-
-
-def without_figures(text):
-    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
-    return re.sub(r"[+-]?\d+\.\d+", "#", "\n".join(lines))
-
-
-def test_the_documented_session_prints_what_the_document_shows(there, tmp_path):
+def test_the_documented_session_prints_what_the_document_shows(
+    there, tmp_path, shown_session, without_figures
+):
     shutil.copytree(DOCUMENT.parents[1] / "sample_data", tmp_path / "sample_data")
     with (tmp_path / "sample_data/oracle.csv").open(newline="") as file:
         truth = {row["id"]: row["label"] for row in csv.DictReader(file)}
     here, commands = tmp_path, []
-    for command, expected in shown_session():
+    for command, expected in shown_session(DOCUMENT.read_text(encoding="utf-8")):
         program, *arguments = shlex.split(command)
         if program == "cd":
             here /= arguments[0]

@@ -14,26 +14,11 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def shown_session() -> list[tuple[str, str]]:
-    """(command, output) of each `$` line in the README's console blocks."""
-    text = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
-    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
-    return [(command, output.strip()) for command, _, output in (part.partition("\n") for part in parts)]
-
-
-def without_figures(text: str) -> str:
-    """Words and layout; measured figures may differ in the last digit on another machine."""
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    return re.sub(r"[▁▂▃▄▅▆▇█]+", "#", re.sub(r"[+-]?\d+\.\d+", "#", "\n".join(lines))).strip()
-
-
 @pytest.mark.slow
-def test_the_readmes_session_prints_what_the_readme_shows(tmp_path: Path) -> None:
+def test_the_readmes_session_prints_what_the_readme_shows(tmp_path, shown_session, without_figures) -> None:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
     here = tmp_path
-    session = shown_session()
-    assert len(session) > 8
-    for command, expected in session:
+    for command, expected in shown_session(README):
         if command.startswith("cd "):
             here = here / command.removeprefix("cd ")
             continue

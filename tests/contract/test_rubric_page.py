@@ -24,12 +24,6 @@ def _rows(path):
         return list(csv.DictReader(file))
 
 
-def without_figures(text):
-    """Words and layout; measured figures may differ in the last digit on another machine."""
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    return re.sub(r"[+-]?\d+\.\d+", "#", "\n".join(lines)).strip()
-
-
 def alcli(here, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "alcli", *arguments],
@@ -61,11 +55,8 @@ def project(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_pages_session_prints_what_the_page_shows(project):
-    text = "\n".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL))
-    parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
-    assert len(parts) > 8
-    for command, _, expected in (part.partition("\n") for part in parts):
+def test_the_pages_session_prints_what_the_page_shows(project, shown_session, without_figures):
+    for command, expected in shown_session(PAGE):
         program, *arguments = shlex.split(command)
         assert program == "alcli"
         assert without_figures(alcli(project, *arguments)) == without_figures(expected), command
