@@ -77,7 +77,7 @@ class Asking:
     def give(self, name: str) -> str:
         """The files to give to people, for a message."""
         mine = [path for path in self.written if path.startswith(name.removesuffix(".csv") + ".")]
-        return f"{name}, or {' with '.join(mine)}," if mine else name
+        return f"{name} (or {' with '.join(mine)})" if mine else name
 
     def _lost(self, name: str) -> list[str]:
         names = [name, *([tool_file(name, self._tool)] if self._tool is not None else [])]

@@ -261,3 +261,10 @@ def test_annotators_that_cannot_share_are_refused(at, names, says):
     loop = at("scored")
     loop.config(query={"batch_size": 4, "overlap": 0.5})
     loop.refused("query", "--annotators", names, kind="config", says=says)
+
+
+def test_each_annotators_file_for_a_tool_is_named_beside_their_own(at):
+    loop = at("scored")
+    said = loop.alcli("query", "--annotators", "anna,ben", "--format", "jsonl").out
+    own = [f"rounds/001/query-{name}.csv (or rounds/001/query-{name}.jsonl)" for name in ("anna", "ben")]
+    assert f"Give {own[0]}, {own[1]} to people: 6 rows to label." in said
